@@ -1,1 +1,13 @@
-//! x
+//! nodeagent bakes a Kubernetes node image from a policy, seals it, and proves on every node that the policy holds.
+//!
+//! ```text
+//! policy ──▶ plan ──▶ apply ──▶ record ──▶ manifest ──▶ verify
+//!  entries   pure     effects    journal    one observation    plan again: drift = a non-empty plan
+//! ```
+//!
+//! Modules in rank order; a module names only modules above it in this list (`tests/layering.rs`).
+
+pub mod error;
+pub mod host;
+pub mod policy;
+pub mod resource;

@@ -1,0 +1,71 @@
+//! Every side effect, behind narrow seams: files under a root, children, packages, kernel, units, clock.
+//! It is separate so that decisions elsewhere stay pure and tests can put a fake in place of any one seam.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the one layer that may touch the host"
+)]
+
+pub mod clock;
+pub mod context;
+pub mod evidence;
+pub mod exec;
+pub mod glob;
+pub mod kernel;
+pub mod notes;
+pub mod packages;
+pub mod root;
+pub mod systemd;
+
+use std::fmt;
+
+pub use clock::Clock;
+pub use context::{Context, Where};
+pub use evidence::{Evidence, Tombstone};
+pub use exec::{Cmd, Exec, Output};
+pub use kernel::{Kernel, ModuleState};
+pub use notes::Notes;
+pub use packages::{Installed, PackageRequest, Packages};
+pub use root::{FileKind, Meta, Root};
+pub use systemd::{Enablement, UnitState, Units};
+
+/// A fact that only a running system of one's own has: seen, or not applicable here and why.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Runtime<T> {
+    /// The fact as it is.
+    Seen(T),
+    /// There is no such fact here (an unbooted tree, a shared kernel), with the reason.
+    NotApplicable(String),
+}
+
+/// The machine or tree that is worked on: one value per seam.
+pub struct Host {
+    /// Files, all resolved below the root's descriptor.
+    pub root: Root,
+    /// Children.
+    pub exec: Box<dyn Exec>,
+    /// The package manager and its database.
+    pub packages: Box<dyn Packages>,
+    /// Running kernel: sysctls, modules, swap.
+    pub kernel: Box<dyn Kernel>,
+    /// systemd units, with or without a running manager.
+    pub units: Box<dyn Units>,
+    /// Time.
+    pub clock: Box<dyn Clock>,
+    /// Where we are: booted machine, container, chroot, unbooted root.
+    pub context: Context,
+    /// Salt and tombstones of the bake, read from the record before observing.
+    pub evidence: Evidence,
+    /// Retries and fallbacks that effects report, drained into the journal after each step.
+    pub notes: Notes,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("root", &self.root)
+            .field("context", &self.context)
+            .finish()
+    }
+}

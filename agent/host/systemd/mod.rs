@@ -1,0 +1,51 @@
+//! systemd units: over D-Bus where a manager runs, by symlinks where none does.
+//! It is separate so that one seam serves the booted machine, the unbooted tree and the fakes.
+
+use crate::error::Result;
+
+/// What systemd says of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct UnitState {
+    /// A unit file (or a generated unit) exists.
+    pub exists: bool,
+    /// As `systemctl is-enabled` says: enabled, disabled, static, masked, indirect, alias, generated, ….
+    pub enablement: String,
+    /// As `systemctl is-active` says; none without a running manager.
+    pub active: Option<String>,
+    /// The manager has not read the file's newest version.
+    pub need_reload: bool,
+}
+
+/// A change of what is started at boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Enablement {
+    /// As `systemctl enable`.
+    Enable,
+    /// As `systemctl disable`.
+    Disable,
+    /// As `systemctl mask`.
+    Mask,
+    /// As `systemctl unmask`.
+    Unmask,
+}
+
+/// The unit seam.
+pub trait Units {
+    /// Whether a manager runs that can start and stop units.
+    fn manager(&self) -> bool;
+    /// State of one unit; a unit that does not exist is a state, not an error.
+    fn state(&self, unit: &str) -> Result<UnitState>;
+    /// Names of all enabled unit files.
+    fn enabled(&self) -> Result<Vec<String>>;
+    /// Changes what is started at boot. Already so: no change.
+    fn set(&self, unit: &str, change: Enablement) -> Result<()>;
+    /// Starts a unit and waits for the job's result. Already active: no change.
+    fn start(&self, unit: &str) -> Result<()>;
+    /// Stops a unit and waits for the job's result. Already inactive: no change.
+    fn stop(&self, unit: &str) -> Result<()>;
+    /// Sends a signal to a unit's processes, for those that refuse a stop job (auditd).
+    fn kill(&self, unit: &str, signal: i32) -> Result<()>;
+    /// Makes the manager read unit files again.
+    fn reload(&self) -> Result<()>;
+}

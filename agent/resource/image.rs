@@ -1,0 +1,87 @@
+//! Kind `image`: a container image in containerd's store.
+//! It is separate because its store is one of its own; this version validates the entry and says that it cannot look.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::resource::schema::{Check, Field, Type};
+use crate::resource::{Claim, Diff, Kind, Phase, Place};
+
+/// A wanted container image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Image {
+    /// What to fetch.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The name under which the node asks for it.
+    #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// A tag alone is accepted.
+    #[serde(default)]
+    pub allow_tag: bool,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Seen {}
+
+/// A step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {}
+
+impl fmt::Display for Action {
+    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+impl Kind for Image {
+    const NAME: &'static str = "image";
+    const PHASE: Phase = Phase::Images;
+    const DOC: &'static str = "A container image in containerd's store.";
+    const FIELDS: &'static [Field] = &[
+        Field::required(
+            "ref",
+            Type::Str(Check::ImageRef),
+            "The image to fetch: registry/name:tag@digest.",
+        ),
+        Field::optional(
+            "as",
+            Type::Str(Check::ImageRef),
+            "The name under which the node asks for it. Default: ref.",
+        ),
+        Field::optional(
+            "allow_tag",
+            Type::Bool,
+            "true: a reference without digest is accepted and pinned later. Default: false.",
+        ),
+    ];
+    type Seen = Seen;
+    type Action = Action;
+
+    fn key(&self) -> String {
+        self.alias.clone().unwrap_or_else(|| self.reference.clone())
+    }
+
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim {
+            fact: format!("image:{}", self.key()),
+            value: self.reference.clone(),
+        }]
+    }
+
+    fn observe(&self, _host: &Host) -> Result<Seen> {
+        Err(Error::host("observe: not built yet"))
+    }
+
+    fn diff(&self, _seen: &Seen, _place: Place) -> Diff<Action> {
+        Diff::default()
+    }
+
+    fn apply(_batch: &[(&Self, &Action)], _host: &Host) -> Result<()> {
+        Err(Error::host("apply: not built yet"))
+    }
+}
