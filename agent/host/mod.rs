@@ -6,6 +6,7 @@
     reason = "this is the one layer that may touch the host"
 )]
 
+pub mod accounts;
 pub mod clock;
 pub mod context;
 pub mod evidence;

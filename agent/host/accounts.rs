@@ -1,0 +1,126 @@
+//! Accounts of the tree that is worked on: names, numbers, homes, read from its own passwd and group files.
+//! It is separate because a static binary has no NSS, and with `--root` the host's accounts would be the wrong ones.
+
+use crate::error::{Context as _, Error, Result};
+use crate::host::Root;
+
+/// One line of /etc/passwd.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Login name.
+    pub name: String,
+    /// User number.
+    pub uid: u32,
+    /// Primary group number.
+    pub gid: u32,
+    /// Home directory.
+    pub home: String,
+    /// Login shell.
+    pub shell: String,
+}
+
+/// All accounts, in the file's order; lines that do not parse are left out.
+pub fn accounts(root: &Root) -> Result<Vec<Account>> {
+    Ok(parse_passwd(
+        &root.read_text("/etc/passwd")?.unwrap_or_default(),
+    ))
+}
+
+/// The distinct home directories of all accounts, sorted, without `/` and empty ones.
+pub fn homes(root: &Root) -> Result<Vec<String>> {
+    let mut homes: Vec<String> = accounts(root)?
+        .into_iter()
+        .map(|account| account.home.trim_end_matches('/').to_owned())
+        .filter(|home| home.starts_with('/'))
+        .collect();
+    homes.sort();
+    homes.dedup();
+    Ok(homes)
+}
+
+/// The number of a user given by name or number.
+pub fn uid(root: &Root, owner: &str) -> Result<u32> {
+    if let Ok(number) = owner.parse() {
+        return Ok(number);
+    }
+    let known = accounts(root).context(|| format!("look up the user {owner}"))?;
+    known
+        .into_iter()
+        .find(|account| account.name == owner)
+        .map(|account| account.uid)
+        .ok_or_else(|| {
+            Error::host(format!(
+                "look up the user {owner}: /etc/passwd has no such name"
+            ))
+            .hint("users come with packages: check that the package that makes it is in the policy")
+        })
+}
+
+/// The number of a group given by name or number.
+pub fn gid(root: &Root, group: &str) -> Result<u32> {
+    if let Ok(number) = group.parse() {
+        return Ok(number);
+    }
+    let text = root.read_text("/etc/group")?.unwrap_or_default();
+    let found = text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == group).then(|| fields.nth(1)?.parse().ok())?
+    });
+    found.ok_or_else(|| {
+        Error::host(format!(
+            "look up the group {group}: /etc/group has no such name"
+        ))
+    })
+}
+
+fn parse_passwd(text: &str) -> Vec<Account> {
+    text.lines()
+        .filter_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?.to_owned();
+            let uid = fields.nth(1)?.parse().ok()?;
+            let gid = fields.next()?.parse().ok()?;
+            let home = fields.nth(1)?.to_owned();
+            let shell = fields.next().unwrap_or_default().to_owned();
+            Some(Account {
+                name,
+                uid,
+                gid,
+                home,
+                shell,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwd_lines_parse_and_broken_ones_are_left_out() {
+        let text =
+            "root:x:0:0:root:/root:/bin/bash\n+::::::\nbuilder:x:1000:1000::/home/builder/:\n";
+        let all = parse_passwd(text);
+        assert_eq!(all.len(), 2);
+        assert_eq!((all[1].uid, all[1].home.as_str()), (1000, "/home/builder/"));
+    }
+
+    #[test]
+    fn names_and_numbers_are_those_of_the_tree() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("etc")).unwrap();
+        std::fs::write(
+            dir.path().join("etc/passwd"),
+            "a:x:7:8::/h/a:/bin/sh\nb:x:9:9::/h/a/:/bin/sh\n",
+        )
+        .unwrap();
+        std::fs::write(dir.path().join("etc/group"), "g:x:42:a,b\n").unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        assert_eq!(uid(&root, "a").unwrap(), 7);
+        assert_eq!(uid(&root, "1234").unwrap(), 1234);
+        assert_eq!(gid(&root, "g").unwrap(), 42);
+        assert!(uid(&root, "root").unwrap_err().next_step().is_some());
+        assert_eq!(homes(&root).unwrap(), ["/h/a"]);
+    }
+}

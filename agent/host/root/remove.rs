@@ -1,0 +1,72 @@
+//! Removing below the root: one path, or a directory with all it holds.
+//! It is separate because walking down while deleting must go from descriptor to descriptor, never by name.
+
+use std::os::fd::OwnedFd;
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, fstat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use super::{Meta, Root, found, split};
+use crate::error::{Context as _, Result};
+
+/// Deeper trees are refused: each level holds a descriptor.
+const DEPTH: usize = 256;
+
+impl Root {
+    /// Removes a file, a symlink (not its target) or a directory with all it holds; missing: no change.
+    /// Other file systems mounted below are left alone and reported as busy.
+    pub fn remove(&self, path: &str) -> Result<()> {
+        let doing = || format!("remove {path}");
+        let (dir, name) = split(path)?;
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
+        let Some(dir) = found(self.open_at(dir, flags, 0)).context(doing)? else {
+            return Ok(());
+        };
+        let device = Meta::of(&fstat(&dir).context(doing)?).device;
+        remove_at(&dir, name, device, DEPTH).context(doing)?;
+        self.sync_dir(path)
+    }
+
+    /// Removes what a directory holds and keeps the directory; missing: no change.
+    pub fn empty_dir(&self, path: &str) -> Result<()> {
+        for name in self.list(path)? {
+            self.remove(&format!("{}/{name}", path.trim_end_matches('/')))?;
+        }
+        Ok(())
+    }
+}
+
+fn remove_at(dir: &OwnedFd, name: &str, device: u64, depth: usize) -> nix::Result<()> {
+    match unlinkat(dir, name, UnlinkatFlags::NoRemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => return Ok(()),
+        Err(Errno::EISDIR | Errno::EPERM) => {}
+        Err(errno) => return Err(errno),
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let inner = openat(dir, name, flags, Mode::empty())?;
+    if depth == 0 || Meta::of(&fstat(&inner)?).device != device {
+        return Err(Errno::EBUSY);
+    }
+    for child in names(&inner)? {
+        remove_at(&inner, &child, device, depth - 1)?;
+    }
+    match unlinkat(dir, name, UnlinkatFlags::RemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn names(dir: &OwnedFd) -> nix::Result<Vec<String>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut names = Vec::new();
+    for entry in Dir::openat(dir, ".", flags, Mode::empty())?.iter() {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name != "." && name != ".." {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,190 @@
+//! Writing below the root: atomic files, directories, symlinks, attributes, append-only records.
+//! It is separate because all of it must be durable and must not follow a symlink in the last part.
+
+use std::io::Write as _;
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat, renameat};
+use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, symlinkat, syncfs, unlinkat};
+
+use super::{Meta, Root, found, split};
+use crate::error::{Context as _, Error, Result};
+
+/// Mode and owner of what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attr {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+impl Attr {
+    /// root:root with a mode.
+    pub const fn root(mode: u32) -> Self {
+        Self {
+            mode,
+            uid: 0,
+            gid: 0,
+        }
+    }
+}
+
+/// A file that is only ever appended to, one durable line at a time.
+#[derive(Debug)]
+pub struct Append {
+    file: std::fs::File,
+    path: String,
+}
+
+impl Append {
+    /// Appends a line and waits until it is on disk.
+    pub fn line(&mut self, text: &str) -> Result<()> {
+        let doing = || format!("append to {}", self.path);
+        self.file
+            .write_all(format!("{text}\n").as_bytes())
+            .context(doing)?;
+        self.file.sync_data().context(doing)
+    }
+}
+
+impl Root {
+    /// Replaces a file atomically: written beside it, synced, renamed, directory synced.
+    /// The name beside it is fixed, so that a killed writer leaves nothing that the next one does not replace.
+    pub fn write(&self, path: &str, bytes: &[u8], attr: Attr) -> Result<()> {
+        let doing = || format!("write {path}");
+        let (dir, name) = self.parent(path).context(doing)?;
+        let beside = format!(".{name}.nodeagent");
+        let fd = create(&dir, &beside).context(doing)?;
+        let mut file = std::fs::File::from(fd);
+        file.write_all(bytes).context(doing)?;
+        set(&file, attr).context(doing)?;
+        file.sync_all().context(doing)?;
+        renameat(&dir, beside.as_str(), &dir, name).context(doing)?;
+        self.sync_dir(path)
+    }
+
+    /// Replaces whatever is at the path, but for a directory, by a symlink, atomically.
+    pub fn symlink(&self, target: &str, path: &str) -> Result<()> {
+        let doing = || format!("link {path} to {target}");
+        let (dir, name) = self.parent(path).context(doing)?;
+        let beside = format!(".{name}.nodeagent");
+        found(unlinkat(&dir, beside.as_str(), UnlinkatFlags::NoRemoveDir)).context(doing)?;
+        symlinkat(target, &dir, beside.as_str()).context(doing)?;
+        renameat(&dir, beside.as_str(), &dir, name).context(doing)?;
+        self.sync_dir(path)
+    }
+
+    /// Makes a directory and its missing parents (root:root 0755); an existing directory keeps its attributes.
+    pub fn make_dir(&self, path: &str, attr: Attr) -> Result<()> {
+        let doing = || format!("make the directory {path}");
+        if path.trim_matches('/').is_empty() {
+            return Ok(());
+        }
+        let (parent, _) = split(path)?;
+        if self.meta_followed(parent)?.is_none() {
+            self.make_dir(parent, Attr::root(0o755))?;
+        }
+        let (dir, name) = self.parent(path).context(doing)?;
+        match mkdirat(&dir, name, Mode::from_bits_truncate(0o700)) {
+            Ok(()) => self.set_attr(path, attr),
+            Err(Errno::EEXIST) => Ok(()),
+            Err(errno) => Err(errno).context(doing),
+        }
+    }
+
+    /// Sets mode and owner of a file or directory; a symlink in the last part is an error, never followed.
+    pub fn set_attr(&self, path: &str, attr: Attr) -> Result<()> {
+        let doing = || {
+            format!(
+                "set mode {:04o} and owner {}:{} of {path}",
+                attr.mode, attr.uid, attr.gid
+            )
+        };
+        let file = self.open_nofollow(path, OFlag::O_RDONLY).context(doing)?;
+        set(&file, attr).context(doing)?;
+        fsync(&file).context(doing)
+    }
+
+    /// Cuts a regular file to zero bytes; owner and mode stay.
+    pub fn truncate(&self, path: &str) -> Result<()> {
+        let doing = || format!("truncate {path}");
+        let fd = self.open_nofollow(path, OFlag::O_WRONLY).context(doing)?;
+        let file = std::fs::File::from(fd);
+        if !file.metadata().context(doing)?.is_file() {
+            return Err(Error::host(format!(
+                "truncate {path}: it is not a regular file"
+            )));
+        }
+        file.set_len(0).context(doing)?;
+        file.sync_all().context(doing)
+    }
+
+    /// Opens a file to append to, made with this mode when missing.
+    /// A line that a crash tore off is ended first, so that the next one stands alone.
+    pub fn append(&self, path: &str, mode: u32) -> Result<Append> {
+        let doing = || format!("open {path} to append");
+        let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
+        let fd = self.open_at(path, flags, mode).context(doing)?;
+        let torn = self
+            .read(path)?
+            .is_some_and(|b| b.last().is_some_and(|last| *last != b'\n'));
+        let mut append = Append {
+            file: std::fs::File::from(fd),
+            path: path.to_owned(),
+        };
+        if torn {
+            append.line("")?;
+        } else {
+            self.sync_dir(path)?;
+        }
+        Ok(append)
+    }
+
+    /// Waits until everything written to the root's file system is on disk.
+    pub fn sync(&self) -> Result<()> {
+        let fd = self.open_at("/", OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0);
+        fd.and_then(|fd| syncfs(&fd))
+            .context(|| "sync the file system")
+    }
+
+    /// Makes a change of names in a path's directory durable.
+    pub(super) fn sync_dir(&self, path: &str) -> Result<()> {
+        let (dir, _) = split(path)?;
+        let fd = self.open_at(dir, OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0);
+        fd.and_then(|fd| fsync(&fd))
+            .context(|| format!("sync the directory {dir}"))
+    }
+
+    fn open_nofollow(&self, path: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+        self.open_at(
+            path,
+            flags | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY,
+            0,
+        )
+    }
+}
+
+fn create(dir: &OwnedFd, name: &str) -> nix::Result<OwnedFd> {
+    found(unlinkat(dir, name, UnlinkatFlags::NoRemoveDir))?;
+    let flags =
+        OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    openat(dir, name, flags, Mode::from_bits_truncate(0o600))
+}
+
+/// Owner first: changing it clears setuid and setgid (chown(2)).
+fn set(file: &impl AsFd, attr: Attr) -> nix::Result<()> {
+    let now = Meta::of(&fstat(file)?);
+    if (now.uid, now.gid) != (attr.uid, attr.gid) {
+        fchown(
+            file,
+            Some(Uid::from_raw(attr.uid)),
+            Some(Gid::from_raw(attr.gid)),
+        )?;
+    }
+    fchmod(file, Mode::from_bits_truncate(attr.mode))
+}
