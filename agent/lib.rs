@@ -7,7 +7,11 @@
 //!
 //! Modules in rank order; a module names only modules above it in this list (`tests/layering.rs`).
 
+pub mod apply;
 pub mod error;
 pub mod host;
+pub mod observe;
+pub mod plan;
 pub mod policy;
+pub mod record;
 pub mod resource;
