@@ -6,6 +6,7 @@ mod read;
 mod remove;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod write;
 
 use std::fmt;

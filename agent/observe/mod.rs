@@ -1,6 +1,9 @@
 //! The only read loop: looks at every entry and keeps per entry what was seen or why it could not be.
 //! It is separate so that plan, manifest and verify all judge the very same observation.
 
+pub mod facts;
+pub mod inventory;
+
 use std::collections::BTreeMap;
 
 use crate::error::Error;
