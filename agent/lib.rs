@@ -10,6 +10,7 @@
 pub mod apply;
 pub mod error;
 pub mod host;
+pub mod manifest;
 pub mod observe;
 pub mod plan;
 pub mod policy;

@@ -16,6 +16,7 @@ pub mod kernel;
 pub mod notes;
 pub mod packages;
 pub mod root;
+pub mod signals;
 pub mod systemd;
 
 use std::fmt;
@@ -60,6 +61,8 @@ pub struct Host {
     pub evidence: Evidence,
     /// Retries and fallbacks that effects report, drained into the journal after each step.
     pub notes: Notes,
+    /// Entries that wait for the closing unit are due now.
+    pub closing: bool,
 }
 
 impl fmt::Debug for Host {

@@ -78,17 +78,23 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal to append, with a salt of its own when it is new.
-    pub fn open(root: &Root, new_salt: impl FnOnce() -> Result<String>) -> Result<Self> {
-        root.make_dir(STATE_DIR, Attr::root(0o700))?;
-        let fresh = evidence(root)?.salt.is_none();
-        let mut journal = Self {
-            file: root.append(JOURNAL, 0o600)?,
-        };
-        if fresh {
-            journal.add(&Event::Salt { salt: new_salt()? })?;
+    /// Opens the build's journal to append; a new one takes the salt, an old one keeps its own.
+    pub fn build(root: &Root, new_salt: &str) -> Result<Self> {
+        let mut journal = Self::open(root, JOURNAL)?;
+        if evidence(root)?.salt.is_none() {
+            journal.add(&Event::Salt {
+                salt: new_salt.to_owned(),
+            })?;
         }
         Ok(journal)
+    }
+
+    /// Opens a journal to append.
+    pub fn open(root: &Root, path: &str) -> Result<Self> {
+        root.make_dir(STATE_DIR, Attr::root(0o700))?;
+        Ok(Self {
+            file: root.append(path, 0o600)?,
+        })
     }
 
     /// Appends one event and waits until it is on disk.
@@ -142,14 +148,14 @@ mod tests {
     fn a_torn_last_line_loses_only_itself() {
         let dir = tempfile::tempdir().unwrap();
         let root = Root::open(dir.path()).unwrap();
-        let mut journal = Journal::open(&root, || Ok("aa".into())).unwrap();
+        let mut journal = Journal::build(&root, "aa").unwrap();
         journal.add(&stone("1")).unwrap();
         drop(journal);
         let path = dir.path().join("var/lib/nodeagent/journal.jsonl");
         let mut text = std::fs::read_to_string(&path).unwrap();
         text.push_str("{\"event\":\"tombst");
         std::fs::write(&path, text).unwrap();
-        let mut journal = Journal::open(&root, || panic!("the salt is there")).unwrap();
+        let mut journal = Journal::build(&root, "bb").unwrap();
         journal.add(&stone("2")).unwrap();
         let found = evidence(&root).unwrap();
         assert_eq!(found.salt.as_deref(), Some("aa"));

@@ -19,5 +19,7 @@ pub const RECORD: &str = "/etc/packer-build/bake-record.json";
 pub const STATE_DIR: &str = "/var/lib/nodeagent";
 /// The journal of the bakes; folded into the record and removed when the seal closes.
 pub const JOURNAL: &str = "/var/lib/nodeagent/journal.jsonl";
+/// The journal of `bake --place node`; it holds no salt, the sealed record has it.
+pub const NODE_JOURNAL: &str = "/var/lib/nodeagent/node-journal.jsonl";
 /// The lock that one writing verb holds.
 pub const LOCK: &str = "/var/lib/nodeagent/lock";

@@ -1,6 +1,8 @@
 //! bake-record.json: the journal folded into one file that stays in the image.
 //! It is separate because nodes read it: their identity is compared with its tombstones.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::journal::{Event, events, fold};
@@ -60,6 +62,9 @@ pub struct Record {
     pub tombstones: Vec<Tombstone>,
     /// Runs in order.
     pub runs: Vec<Run>,
+    /// Sockets that waited for connections at the seal, as /proc/net spells them.
+    #[serde(default)]
+    pub listeners: BTreeSet<String>,
 }
 
 impl Record {
@@ -72,6 +77,7 @@ impl Record {
             salt,
             tombstones,
             runs: runs(events),
+            listeners: BTreeSet::new(),
         })
     }
 

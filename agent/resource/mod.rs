@@ -121,10 +121,13 @@ pub struct Difference {
     pub want: String,
 }
 
+/// The part of a remark that stands for the whole entry.
+pub const ENTRY: &str = "entry";
+
 /// A part of a fact that could not be judged, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remark {
-    /// Which part.
+    /// Which part; `ENTRY` for all of it.
     pub what: String,
     /// Why.
     pub why: String,
