@@ -1,1 +1,13 @@
+//! The one test binary: one link, whatever the number of tiers.
+//! Each file beside this one is a tier or topic; `support` is what they share.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests touch their own temporary trees directly and may panic"
+)]
 
+mod support;
