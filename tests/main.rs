@@ -10,4 +10,8 @@
     reason = "tests touch their own temporary trees directly and may panic"
 )]
 
+mod flow;
+mod layering;
+mod machine;
+mod policy;
 mod support;

@@ -216,6 +216,28 @@ pub struct Claim {
     pub value: String,
 }
 
+/// What is wrong with an entry although each of its fields is right by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The field to point at; one that is not there stands for the entry.
+    pub field: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    pub help: String,
+}
+
+impl Fault {
+    /// A fault.
+    pub fn new(field: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            field,
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+}
+
 /// A kind of resource. `observe` never writes, `diff` never looks, `apply` never decides.
 pub trait Kind: Sized + Serialize {
     /// The table's name in a policy and the id's first part.
@@ -237,6 +259,10 @@ pub trait Kind: Sized + Serialize {
 
     /// The id's second part: the natural key of the fact.
     fn key(&self) -> String;
+    /// What is wrong with it as a whole; policy loading reports it.
+    fn faults(&self) -> Vec<Fault> {
+        Vec::new()
+    }
     /// Shared facts that it demands a value of.
     fn claims(&self) -> Vec<Claim>;
     /// Looks.
@@ -294,6 +320,10 @@ macro_rules! kinds {
             /// Whether its actions go together with those of other entries.
             pub fn batch(&self) -> bool {
                 match self { $(Resource::$kind(_) => <$module::$kind as Kind>::BATCH),+ }
+            }
+            /// What is wrong with it as a whole.
+            pub fn faults(&self) -> Vec<Fault> {
+                match self { $(Resource::$kind(r) => r.faults()),+ }
             }
             /// Shared facts that it demands a value of.
             pub fn claims(&self) -> Vec<Claim> {

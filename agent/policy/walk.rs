@@ -1,0 +1,345 @@
+//! Reads a TOML table by a list of fields and collects every mistake with its place.
+//! It is separate so that entries, variables, profiles and all that follows are checked by one piece of code.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use serde_json::{Map, Value as Json};
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Diagnostic, Position};
+use super::nearest::{list, meant};
+use super::source::Source;
+use super::syntax::Node;
+use super::variables::Env;
+use crate::resource::schema::{Check, Field, Type};
+
+/// One walk over one table.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    /// The file.
+    pub(crate) source: &'a Source,
+    /// Variables that may be used; none where texts are taken as they are.
+    pub(crate) env: Option<&'a Env>,
+    /// Fields whose text is taken as it is all the same.
+    pub(crate) literal: &'a [&'a str],
+    /// A missing key may only have been lost to a syntax error.
+    pub(crate) torn: bool,
+    /// Names of variables that were used.
+    pub(crate) used: BTreeSet<String>,
+    /// Mistakes.
+    pub(crate) out: Vec<Diagnostic>,
+    /// Places of the values, by field name; of the keys of maps by `key:NAME`.
+    pub(crate) places: BTreeMap<String, Position>,
+    /// Names of fields whose text held a variable.
+    pub(crate) filled: BTreeSet<String>,
+    /// A variable without a value was met: what was read is not complete.
+    pub(crate) open: bool,
+    depth: usize,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk.
+    pub(crate) fn new(source: &'a Source, env: Option<&'a Env>, torn: bool) -> Self {
+        Self {
+            source,
+            env,
+            literal: &[],
+            torn,
+            used: BTreeSet::new(),
+            out: Vec::new(),
+            places: BTreeMap::new(),
+            filled: BTreeSet::new(),
+            open: false,
+            depth: 0,
+        }
+    }
+
+    /// Notes a mistake.
+    pub(crate) fn wrong(&mut self, span: Range<usize>, message: String, help: String) {
+        let at = self.source.at(span);
+        self.out.push(Diagnostic::error(at, message).help(help));
+    }
+
+    /// Reads a table; `name` is how it is called in messages.
+    pub(crate) fn table(
+        &mut self,
+        fields: &[&[Field]],
+        table: &DeTable<'_>,
+        header: Range<usize>,
+        name: &str,
+    ) -> Map<String, Json> {
+        let known = || fields.iter().copied().flatten();
+        let mut map = Map::new();
+        for (key, node) in table {
+            let word = key.get_ref().as_ref();
+            let Some(field) = known().find(|f| f.name == word) else {
+                let help = meant(word, known().map(|f| f.name), || {
+                    format!("known keys: {}", list(known().map(|f| f.name)))
+                });
+                self.wrong(key.span(), format!("unknown key `{word}` in {name}"), help);
+                continue;
+            };
+            if self.depth == 0 {
+                let at = self.source.at(node.span());
+                self.places.insert(field.name.to_owned(), at);
+            }
+            self.depth += 1;
+            if let Some(value) = self.value(field, &field.ty, node) {
+                map.insert(field.name.to_owned(), value);
+            }
+            self.depth -= 1;
+        }
+        for field in known().filter(|f| f.required) {
+            if !self.torn && !table.contains_key(field.name) {
+                self.wrong(
+                    header.clone(),
+                    format!("{name} lacks the key `{}`", field.name),
+                    format!(
+                        "add: {} = {}  ({})",
+                        field.name,
+                        example(&field.ty),
+                        field.doc
+                    ),
+                );
+            }
+        }
+        map
+    }
+
+    fn value(&mut self, field: &Field, ty: &Type, node: &Node<'_>) -> Option<Json> {
+        match (ty, node.get_ref()) {
+            (Type::Str(check), DeValue::String(text)) => self.string(field, *check, node, text),
+            (Type::Enum(words), DeValue::String(text)) => self.word(field, words, node, text),
+            (Type::Bool, DeValue::Boolean(value)) => Some(Json::Bool(*value)),
+            (Type::Int(low, high), DeValue::Integer(number)) => {
+                let value = i64::from_str_radix(number.as_str(), number.radix()).ok();
+                self.number(field, (*low, *high), node, value)
+            }
+            (Type::Bool | Type::Int(..), DeValue::String(text)) if text.contains("${") => {
+                self.whole_variable(field, ty, node, text)
+            }
+            (Type::List(inner), DeValue::Array(_)) => self.list(field, inner, node),
+            (Type::Map(check, inner), DeValue::Table(table)) => {
+                self.map(field, *check, inner, table)
+            }
+            (Type::Table(fields), DeValue::Table(table)) => {
+                let name = format!("`{}`", field.name);
+                Some(Json::Object(self.table(
+                    &[fields],
+                    table,
+                    node.span(),
+                    &name,
+                )))
+            }
+            (Type::Either(a, b), found) => {
+                let ty = if fits(a, found) { a } else { b };
+                self.value(field, ty, node)
+            }
+            (_, found) => {
+                let help = repair(field, ty, found, self.source.slice(node.span()));
+                let message = format!(
+                    "`{}` must be {}, this is {}",
+                    field.name,
+                    wants(ty),
+                    called(found)
+                );
+                self.wrong(node.span(), message, help);
+                None
+            }
+        }
+    }
+
+    fn string(&mut self, field: &Field, check: Check, node: &Node<'_>, raw: &str) -> Option<Json> {
+        let text = self.text(field.name, node.span(), raw)?;
+        self.check(field.name, check, node.span(), raw, &text)
+            .then_some(Json::String(text))
+    }
+
+    /// Checks a text and says where it comes from when variables made it what it is.
+    pub(crate) fn check(
+        &mut self,
+        name: &str,
+        check: Check,
+        span: Range<usize>,
+        raw: &str,
+        text: &str,
+    ) -> bool {
+        let Err(advice) = check.test(text) else {
+            return true;
+        };
+        let made = if raw == text {
+            ""
+        } else {
+            " (with its variables replaced)"
+        };
+        self.wrong(
+            span,
+            format!("`{name}` cannot be {text:?}{made}"),
+            format!("right is {advice}"),
+        );
+        false
+    }
+
+    fn word(
+        &mut self,
+        field: &Field,
+        words: &[&'static str],
+        node: &Node<'_>,
+        raw: &str,
+    ) -> Option<Json> {
+        let text = self.text(field.name, node.span(), raw)?;
+        if words.contains(&text.as_str()) {
+            return Some(Json::String(text));
+        }
+        let known = list(words.iter().copied());
+        let help = meant(&text, words.iter().copied(), || {
+            format!("right is one of: {known}")
+        });
+        self.wrong(
+            node.span(),
+            format!("`{}` cannot be {text:?}", field.name),
+            help,
+        );
+        None
+    }
+
+    /// Checks the range of a number.
+    pub(crate) fn number(
+        &mut self,
+        field: &Field,
+        (low, high): (i64, i64),
+        node: &Node<'_>,
+        value: Option<i64>,
+    ) -> Option<Json> {
+        match value {
+            Some(value) if (low..=high).contains(&value) => Some(Json::from(value)),
+            _ => {
+                self.wrong(
+                    node.span(),
+                    format!("`{}` is out of range", field.name),
+                    format!("right is a whole number from {low} to {high}"),
+                );
+                None
+            }
+        }
+    }
+
+    fn list(&mut self, field: &Field, inner: &Type, node: &Node<'_>) -> Option<Json> {
+        let DeValue::Array(array) = node.get_ref() else {
+            return None;
+        };
+        if let Some(values) = self.list_variable(field, inner, array) {
+            return values;
+        }
+        let count = array.iter().count();
+        let values: Vec<Json> = array
+            .iter()
+            .filter_map(|item| self.value(field, inner, item))
+            .collect();
+        (values.len() == count).then_some(Json::Array(values))
+    }
+
+    fn map(
+        &mut self,
+        field: &Field,
+        check: Check,
+        inner: &Type,
+        table: &DeTable<'_>,
+    ) -> Option<Json> {
+        let mut map = Map::new();
+        for (key, node) in table {
+            let word = key.get_ref().as_ref();
+            self.places
+                .insert(format!("key:{word}"), self.source.at(key.span()));
+            if let Err(advice) = check.test(word) {
+                self.wrong(
+                    key.span(),
+                    format!("a key of `{}` cannot be {word:?}", field.name),
+                    format!("right is {advice}; a key with dots stands in quotes"),
+                );
+                continue;
+            }
+            let named = Field::optional("", *inner, field.doc);
+            if let Some(value) = self.value_named(word, &named, node) {
+                map.insert(word.to_owned(), value);
+            }
+        }
+        (map.len() == table.len()).then_some(Json::Object(map))
+    }
+
+    fn value_named(&mut self, name: &str, field: &Field, node: &Node<'_>) -> Option<Json> {
+        match (&field.ty, node.get_ref()) {
+            (Type::Table(fields), DeValue::Table(table)) => {
+                let before = self.out.len();
+                let map = self.table(&[fields], table, node.span(), &format!("`{name}`"));
+                (self.out.len() == before).then_some(Json::Object(map))
+            }
+            _ => self.value(field, &field.ty, node),
+        }
+    }
+}
+
+fn fits(ty: &Type, found: &DeValue<'_>) -> bool {
+    match ty {
+        Type::Str(_) | Type::Enum(_) => found.is_str(),
+        Type::Bool => found.is_bool(),
+        Type::Int(..) => found.is_integer(),
+        Type::List(_) => found.is_array(),
+        Type::Map(..) | Type::Table(_) => found.is_table(),
+        Type::Either(a, b) => fits(a, found) || fits(b, found),
+    }
+}
+
+fn called(found: &DeValue<'_>) -> &'static str {
+    match found {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a decimal number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+fn wants(ty: &Type) -> String {
+    match ty {
+        Type::Str(_) => "a text".to_owned(),
+        Type::Enum(words) => format!("one of {}", list(words.iter().copied())),
+        Type::Bool => "true or false".to_owned(),
+        Type::Int(..) => "a whole number".to_owned(),
+        Type::List(_) => "a list".to_owned(),
+        Type::Map(..) | Type::Table(_) => "a table".to_owned(),
+        Type::Either(a, b) => format!("{} or {}", wants(a), wants(b)),
+    }
+}
+
+fn example(ty: &Type) -> String {
+    match ty {
+        Type::Str(_) => "\"…\"".to_owned(),
+        Type::Enum(words) => format!("\"{}\"", words.first().copied().unwrap_or_default()),
+        Type::Bool => "true".to_owned(),
+        Type::Int(low, _) => low.to_string(),
+        Type::List(inner) => format!("[{}]", example(inner)),
+        Type::Map(..) | Type::Table(_) => "{ … }".to_owned(),
+        Type::Either(a, _) => example(a),
+    }
+}
+
+fn repair(field: &Field, ty: &Type, found: &DeValue<'_>, raw: &str) -> String {
+    let name = field.name;
+    match (ty, found) {
+        (
+            Type::Str(_) | Type::Enum(_),
+            DeValue::Integer(_) | DeValue::Boolean(_) | DeValue::Float(_),
+        ) => {
+            format!("write it in quotes: {name} = \"{raw}\"")
+        }
+        (Type::Bool | Type::Int(..), DeValue::String(text)) => {
+            format!("write it without quotes: {name} = {text}")
+        }
+        (Type::List(_), DeValue::String(_)) => format!("write a list: {name} = [{raw}]"),
+        _ => format!("{name} = {}  ({})", example(ty), field.doc),
+    }
+}
