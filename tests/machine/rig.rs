@@ -1,10 +1,14 @@
 //! Proves the machine rig itself: boot, exec, power off, clones, and apt without a network.
 //! Separate so that a broken rig is told apart from a broken agent.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the host's own files"
+)]
 
 use crate::support::machine::{
     cache, nspawn::Machine, pool, rootfs, seed::Seed, sources, tree::Tree,
 };
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 fn logs() -> PathBuf {
     cache::target_dir().join("machines/log")
@@ -56,6 +60,15 @@ fn machine_boots_answers_and_powers_off() {
     let bits = u64::from_str_radix(bounding.trim(), 16).unwrap();
     assert_eq!(bits & (1 << 25 | 1 << 16), 0, "{bounding}");
 
+    machine.power_off().unwrap();
+    assert!(tree.path().join("var/log/wtmp").metadata().unwrap().len() > 0);
+}
+
+#[test]
+fn files_go_in_and_come_out() {
+    let stock = rootfs::stock().unwrap();
+    let tree = Tree::of_stock(&stock.path, "files").unwrap();
+    let machine = Machine::boot(&tree.path(), "files", &logs()).unwrap();
     machine
         .copy_in(
             &tree.path().join("etc/os-release"),
@@ -75,9 +88,6 @@ fn machine_boots_answers_and_powers_off() {
             .unwrap(),
         "640\n"
     );
-
-    machine.power_off().unwrap();
-    assert!(tree.path().join("var/log/wtmp").metadata().unwrap().len() > 0);
 }
 
 #[test]
@@ -85,7 +95,7 @@ fn killed_machine_leaves_nothing_behind() {
     let stock = rootfs::stock().unwrap();
     let tree = Tree::of_stock(&stock.path, "killed").unwrap();
     let mounts = || {
-        let table = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        let table = fs::read_to_string("/proc/self/mounts").unwrap();
         let ours = |line: &&str| line.contains(tree.path().to_str().unwrap());
         table
             .lines()
@@ -121,10 +131,7 @@ fn boot_failure_says_what_the_console_said() {
 #[test]
 fn two_clones_of_the_stock_root_get_their_own_identity() {
     let stock = rootfs::stock().unwrap();
-    assert_eq!(
-        std::fs::read(stock.path.join("etc/machine-id")).unwrap(),
-        b""
-    );
+    assert_eq!(fs::read(stock.path.join("etc/machine-id")).unwrap(), b"");
     let boot = |name: &str, address: &str| {
         let tree = Tree::of_stock(&stock.path, name).unwrap();
         let seed = Seed {
@@ -165,27 +172,27 @@ fn image_is_read_only_and_its_clones_are_independent() {
     let stock = rootfs::stock().unwrap();
     let mut image = Tree::of_stock(&stock.path, "image").unwrap();
     let file = |tree: &Tree, name: &str| tree.path().join(name);
-    std::fs::write(file(&image, "etc/baked"), "baked").unwrap();
-    std::fs::write(file(&image, "var/lib/containerd/blob"), "blob").unwrap();
+    fs::write(file(&image, "etc/baked"), "baked").unwrap();
+    fs::write(file(&image, "var/lib/containerd/blob"), "blob").unwrap();
     image.freeze().unwrap();
-    let refused = std::fs::write(file(&image, "etc/baked"), "changed").unwrap_err();
+    let refused = fs::write(file(&image, "etc/baked"), "changed").unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
 
     let clones = ["left", "right"].map(|name| Tree::of_image(&image, name).unwrap());
     for clone in &clones {
         assert_eq!(
-            std::fs::read_to_string(file(clone, "etc/baked")).unwrap(),
+            fs::read_to_string(file(clone, "etc/baked")).unwrap(),
             "baked"
         );
-        std::fs::write(file(clone, "etc/baked"), "mine").unwrap();
+        fs::write(file(clone, "etc/baked"), "mine").unwrap();
         assert_eq!(
-            std::fs::read_to_string(file(clone, "var/lib/containerd/blob")).unwrap(),
+            fs::read_to_string(file(clone, "var/lib/containerd/blob")).unwrap(),
             "blob"
         );
-        std::fs::remove_file(file(clone, "var/lib/containerd/blob")).unwrap();
+        fs::remove_file(file(clone, "var/lib/containerd/blob")).unwrap();
     }
     assert_eq!(
-        std::fs::read_to_string(file(&image, "etc/baked")).unwrap(),
+        fs::read_to_string(file(&image, "etc/baked")).unwrap(),
         "baked"
     );
     assert!(file(&image, "var/lib/containerd/blob").exists());
@@ -263,7 +270,7 @@ fn cache_builds_once_and_throws_interrupted_builds_away() {
     let cache = tempfile::tempdir().unwrap();
     let get = |key: &str, text: &str, fails: bool| {
         cache::entry_in(cache.path(), "thing", key, |dir| {
-            std::fs::write(dir.join("file"), text).map_err(|e| e.to_string())?;
+            fs::write(dir.join("file"), text).map_err(|e| e.to_string())?;
             if fails {
                 Err("cut off".to_owned())
             } else {
@@ -276,10 +283,7 @@ fn cache_builds_once_and_throws_interrupted_builds_away() {
     assert!(first.built);
     let again = get("1", "other", false).unwrap();
     assert!(!again.built);
-    assert_eq!(
-        std::fs::read_to_string(again.path.join("file")).unwrap(),
-        "good"
-    );
+    assert_eq!(fs::read_to_string(again.path.join("file")).unwrap(), "good");
     let next = get("2", "new", false).unwrap();
     assert!(
         next.built && !first.path.exists(),

@@ -12,9 +12,9 @@ use std::{
 };
 
 /// How long a machine may take to boot, or to power off.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_mins(3);
 /// How long a command in a machine may take unless said otherwise.
-pub(crate) const COMMAND_LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const COMMAND_LIMIT: Duration = Duration::from_mins(2);
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -174,8 +174,8 @@ impl Machine {
         while start.elapsed() < LIMIT {
             let left = LIMIT.saturating_sub(start.elapsed());
             let mut ask = self.enter(&["systemctl", "is-system-running", "--wait"]);
-            state = run::run(&mut ask, left)?.stdout.trim().to_owned();
-            match state.as_str() {
+            state = run::run(&mut ask, left)?.stdout;
+            match state.trim() {
                 "running" | "degraded" => return Ok(()),
                 "maintenance" | "stopping" => break,
                 // systemd does not answer yet.

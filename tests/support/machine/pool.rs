@@ -12,7 +12,7 @@ use std::{
 /// Where a machine finds the pool.
 const MOUNT: &str = "srv/apt";
 /// Fetching is bounded by this, however slow the mirror.
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_mins(15);
 
 /// The cached pool for `packages`, resolved against the stock root's own dpkg state.
 pub(crate) fn for_packages(packages: &[String]) -> Result<cache::Entry> {
@@ -37,7 +37,7 @@ pub(crate) fn install(pool: &Path, tree: &Path) -> Result<()> {
     copy.args(["-a", "--reflink=auto"])
         .arg(pool.join("."))
         .arg(&place);
-    run::ok(&mut copy, Duration::from_secs(120))?;
+    run::ok(&mut copy, Duration::from_mins(2))?;
     let file = tree.join("etc/apt/sources.list.d/pool.sources");
     let text =
         format!("Types: deb\nURIs: file:/{MOUNT}\nSuites: ./\nSigned-By: /{MOUNT}/pool.asc\n");
@@ -111,14 +111,14 @@ fn move_debs(from: &Path, into: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes Packages, Release and InRelease, signed with a key that is thrown away at once.
+/// Writes `Packages`, `Release` and `InRelease`, signed with a key that is thrown away at once.
 fn index_and_sign(dir: &Path) -> Result<()> {
     let ftp = |action: &str| {
         let mut command = Command::new("apt-ftparchive");
         command
             .current_dir(dir)
             .args(["-o", "APT::FTPArchive::Release::Suite=./", action, "."]);
-        run::ok(&mut command, Duration::from_secs(120))
+        run::ok(&mut command, Duration::from_mins(2))
     };
     let write = |name: &str, text: String| {
         let path = dir.join(name);
@@ -139,7 +139,7 @@ fn sign(dir: &Path) -> Result<()> {
         command.current_dir(dir).env("GNUPGHOME", home.path());
         command.args(["--batch", "--yes", "--quiet", "--pinentry-mode", "loopback"]);
         command.args(["--passphrase", ""]).args(args);
-        run::ok(&mut command, Duration::from_secs(60))
+        run::ok(&mut command, Duration::from_mins(1))
     };
     let result = gpg(&[
         "--quick-generate-key",

@@ -42,5 +42,5 @@ fn bootstrap(dir: &Path) -> Result<()> {
         .arg("bookworm")
         .arg(dir)
         .args(sources::copy_to(work.path())?);
-    run::ok(&mut command, Duration::from_secs(900)).map(|_| ())
+    run::ok(&mut command, Duration::from_mins(15)).map(|_| ())
 }

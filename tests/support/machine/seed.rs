@@ -1,4 +1,4 @@
-//! NoCloud seeds: what a cloud tells a machine about itself at boot.
+//! `NoCloud` seeds: what a cloud tells a machine about itself at boot.
 //! Separate because the build machine and every clone get one, each with another identity.
 
 use super::{Result, doing};

@@ -154,7 +154,7 @@ fn join(layers: &[PathBuf]) -> String {
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let mut copy = Command::new("cp");
     copy.args(["-a", "--reflink=auto"]).arg(from).arg(to);
-    run::ok(&mut copy, Duration::from_secs(600)).map(|_| ())
+    run::ok(&mut copy, Duration::from_mins(10)).map(|_| ())
 }
 
 /// Undoes every mount below `home`, the newest first.
