@@ -1,4 +1,5 @@
-//! What tests share: fakes of the host seams.
-//! It is separate because they implement the public traits and so stay out of the shipped binary.
+//! What tests of several tiers share: fakes of the host's seams, and real machines.
+//! It is separate because no single tier owns it.
 
 pub(crate) mod fake;
+pub(crate) mod machine;
