@@ -106,6 +106,7 @@ pub(crate) fn fake_parts(root: &Path) -> (Host, Fakes) {
         },
         evidence: Evidence::default(),
         notes: Notes::default(),
+        closing: false,
     };
     (host, fakes)
 }
