@@ -7,6 +7,7 @@
 )]
 
 pub mod accounts;
+pub mod binary;
 pub mod clock;
 pub mod context;
 pub mod evidence;

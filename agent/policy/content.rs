@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
-use sha2::{Digest as _, Sha256};
 
 use super::diagnostic::{Diagnostic, Position};
 use super::fragment::{Draft, State};
@@ -13,7 +12,7 @@ use super::nearest::nearest;
 use super::source::Source;
 use super::variables::Env;
 use super::walk::Walk;
-use crate::host::root::hex;
+use crate::host::root::sha256;
 
 /// The content of files, and which of them entries asked for.
 #[derive(Debug)]
@@ -213,9 +212,4 @@ fn put(draft: &mut Draft, text: Option<String>) {
             .fields
             .insert("content".to_owned(), Json::String(text));
     }
-}
-
-/// SHA-256 in hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json};
 
-use super::content::{Shelf, sha256};
+use super::content::Shelf;
 use super::diagnostic::{Diagnostic, Mistakes, Position, Severity};
 use super::entry::{InventoryRules, Policy, Requires, Variable};
 use super::fragment::{Content, Draft, Fragment};
@@ -13,9 +13,11 @@ use super::layers::{Fate, Sources, Stack};
 use super::merge::{Merge, exceptions, words};
 use super::nearest::{list, nearest};
 use super::profile::Profile;
+use super::select::{choose, read_aside, unused};
 use super::settle::{Settings, settle};
 use super::variables::Env;
 use crate::error::{Error, Kind, Result};
+use crate::host::root::sha256;
 
 /// What is to be loaded.
 #[derive(Debug, Clone, Default)]
@@ -46,8 +48,8 @@ pub fn profiles(sources: &Sources) -> Vec<String> {
     Stack::build(sources).profiles.into_keys().collect()
 }
 
-/// Loads a profile. On a mistake the error's cause is a [`Mistakes`] with all of them.
-pub fn load(sources: &Sources, request: &Request<'_>) -> Result<Loaded> {
+/// Resolves a profile. On a mistake the error's cause is a [`Mistakes`] with all of them.
+pub fn resolve(sources: &Sources, request: &Request<'_>) -> Result<Loaded> {
     let mut stack = Stack::build(sources);
     let mut out = std::mem::take(&mut stack.out);
     let all: BTreeMap<&str, Profile> = stack
@@ -88,40 +90,6 @@ fn no_profile(name: &str, stack: &Stack) -> Error {
         },
     );
     Error::new(Kind::Policy, format!("there is no profile {name:?}")).hint(hint)
-}
-
-/// Names of the fragments that make up the profile: those it names, and a site's that no profile names.
-fn choose<'a>(
-    stack: &'a Stack,
-    profile: &'a Profile,
-    named: &BTreeSet<&str>,
-    out: &mut Vec<Diagnostic>,
-) -> BTreeSet<&'a str> {
-    let live = || stack.fragments.iter().filter(|f| f.fate == Fate::Live);
-    let mut chosen: BTreeSet<&str> = live()
-        .filter(|f| f.layer > 0 && !named.contains(f.name.as_str()))
-        .map(|f| f.name.as_str())
-        .collect();
-    for (name, at) in &profile.fragments {
-        if stack.masked.contains_key(name) {
-            continue;
-        }
-        if let Some(found) = live().find(|f| f.name == *name) {
-            if !chosen.insert(&found.name) {
-                let message = format!("the fragment {name} is named twice");
-                out.push(Diagnostic::error(at.clone(), message).help("remove one of them"));
-            }
-            continue;
-        }
-        let live_names = || live().map(|f| f.name.as_str());
-        let help = nearest(name, live_names()).map_or_else(
-            || format!("the fragments are: {}", list(live_names())),
-            |near| format!("did you mean \"{near}\"?"),
-        );
-        let message = format!("there is no fragment {name:?}");
-        out.push(Diagnostic::error(at.clone(), message).help(help));
-    }
-    chosen
 }
 
 struct Loader<'a> {
@@ -312,28 +280,6 @@ impl Loader<'_> {
     }
 }
 
-/// Checks a fragment that is not part of the profile, and notes the files that it names.
-fn read_aside(
-    fragment: &Fragment<'_>,
-    all: &[(bool, Fragment<'_>)],
-    shelf: &mut Shelf<'_>,
-) -> Vec<Diagnostic> {
-    let mut env = Env::default();
-    let declared = all.iter().flat_map(|(_, f)| &f.declared);
-    for (name, known) in declared.chain(&fragment.declared) {
-        let mut known = known.clone();
-        known.value = None;
-        env.known.insert(name.clone(), known);
-    }
-    let content = fragment.content(&env);
-    for draft in &content.entries {
-        if draft.kind.is_some_and(|k| k.name == "file") {
-            shelf.take(draft);
-        }
-    }
-    content.out
-}
-
 fn add_rules(rules: &mut InventoryRules, found: &Map<String, Json>) {
     for word in words(found.get("may-add-accounts")) {
         if !rules.may_add_accounts.contains(&word) {
@@ -345,19 +291,6 @@ fn add_rules(rules: &mut InventoryRules, found: &Map<String, Json>) {
             rules.may_enable_units.push(word);
         }
     }
-}
-
-fn unused(env: &Env, used: &BTreeSet<String>) -> Vec<Diagnostic> {
-    env.known
-        .iter()
-        .filter(|(name, _)| !used.contains(*name))
-        .map(|(name, known)| {
-            let message = format!("the variable `{name}` is used by no entry");
-            Diagnostic::warning(known.declared.clone(), message).help(format!(
-                "remove its declaration, or write ${{{name}}} where it belongs"
-            ))
-        })
-        .collect()
 }
 
 fn failed(profile: &str, out: Vec<Diagnostic>) -> Error {

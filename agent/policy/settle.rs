@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use super::declare::typed;
 use super::diagnostic::{Diagnostic, Position};
-use super::fragment::{Fragment, typed};
+use super::fragment::Fragment;
 use super::nearest::{list, nearest};
 use super::profile::Profile;
 use super::variables::{Env, Known, Value};

@@ -15,6 +15,8 @@ pub(crate) struct Source {
     pub(crate) shown: String,
     /// Its text.
     pub(crate) text: String,
+    /// Offsets at which lines start.
+    lines: Vec<usize>,
 }
 
 impl Source {
@@ -32,6 +34,9 @@ impl Source {
             Ok(text) => Ok(Self {
                 shown: shown.to_owned(),
                 text: text.to_owned(),
+                lines: std::iter::once(0)
+                    .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+                    .collect(),
             }),
             Err(error) => Err(not_text(shown, bytes, error.valid_up_to())),
         }
@@ -41,8 +46,11 @@ impl Source {
     pub(crate) fn at(&self, span: Range<usize>) -> Position {
         let start = self.floor(span.start);
         let end = self.floor(span.end.max(start));
-        let before = self.text.get(..start).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+        let line = self.lines.partition_point(|begin| *begin <= start);
+        let line_start = line
+            .checked_sub(1)
+            .and_then(|index| self.lines.get(index).copied())
+            .unwrap_or_default();
         let rest = self.text.get(line_start..).unwrap_or_default();
         let text = rest.lines().next().unwrap_or_default();
         let line_end = line_start + text.len();
@@ -52,7 +60,7 @@ impl Source {
             .map_or(0, |s| s.chars().count());
         Position {
             file: self.shown.clone(),
-            line: before.matches('\n').count() + 1,
+            line,
             column: self
                 .text
                 .get(line_start..start)

@@ -147,10 +147,7 @@ mod tests {
     use super::*;
 
     fn lines(text: &str) -> Vec<usize> {
-        let source = Source {
-            shown: "f".into(),
-            text: text.into(),
-        };
+        let source = Source::new("f", text.as_bytes()).unwrap();
         let document = Document::parse(&source);
         document.errors.iter().map(|e| e.at.line).collect()
     }
@@ -171,10 +168,7 @@ mod tests {
 
     #[test]
     fn what_follows_from_a_syntax_error_is_not_trusted() {
-        let source = Source {
-            shown: "f".into(),
-            text: "a = 1\nb = root\nc = [1,\nd = 2\ne = 3\n".into(),
-        };
+        let source = Source::new("f", b"a = 1\nb = root\nc = [1,\nd = 2\ne = 3\n").unwrap();
         let document = Document::parse(&source);
         let trusted = |line_start: usize| {
             let at = source.at(line_start..line_start + 1);
