@@ -120,7 +120,7 @@ mod tests {
             "",
             "/",
             "..",
-            "../kernel",
+            "kernel/..",
             "kernel/../../etc/passwd",
             "net..ipv4",
             "kernel./.",

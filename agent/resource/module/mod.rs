@@ -71,7 +71,9 @@ impl Module {
     fn file(&self) -> File {
         let mut text = heading(Self::NAME, &self.path);
         for (name, why) in &self.modules {
-            text += &format!("\n{}{name}\n", comment(&why.reason));
+            text += "\n";
+            text += &comment(&why.reason);
+            text += &[name, "\n"].concat();
         }
         File::generated(&self.path, text)
     }

@@ -104,8 +104,9 @@ impl Sysctl {
     fn file(&self) -> File {
         let mut text = heading(Self::NAME, &self.path);
         for (key, wanted) in self.ordered() {
-            let value = plain(&wanted.value);
-            text += &format!("\n{}{key} = {value}\n", comment(&wanted.reason));
+            text += "\n";
+            text += &comment(&wanted.reason);
+            text += &[key, " = ", &plain(&wanted.value), "\n"].concat();
         }
         File::generated(&self.path, text)
     }
