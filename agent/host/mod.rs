@@ -27,7 +27,7 @@ pub use clock::Clock;
 pub use context::{Context, Where};
 pub use evidence::{Evidence, Tombstone};
 pub use exec::{Cmd, Exec, Output};
-pub use kernel::{Kernel, ModuleState};
+pub use kernel::{Kernel, LiveKernel, ModuleState};
 pub use notes::Notes;
 pub use packages::{Installed, PackageRequest, Packages};
 pub use root::{FileKind, Meta, Root};

@@ -2,6 +2,7 @@
 //! This file holds what all kinds share and the one list of kinds; nothing else dispatches on them.
 
 pub mod absent;
+pub mod access;
 pub mod directory;
 pub mod file;
 pub mod identity;

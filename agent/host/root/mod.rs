@@ -178,6 +178,19 @@ fn split(path: &str) -> Result<(&str, &str)> {
     }
 }
 
+/// Opens a name in a directory without following a symlink or crossing a mount, be it a bind mount of the same device.
+fn open_here(dir: &OwnedFd, name: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+    let how = OpenHow::new()
+        .flags(flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_XDEV);
+    loop {
+        match openat2(dir, name, how) {
+            Err(Errno::EAGAIN) => {}
+            other => return other,
+        }
+    }
+}
+
 /// Turns "there is no such path" into `None`.
 fn found<T>(result: nix::Result<T>) -> nix::Result<Option<T>> {
     match result {

@@ -1,15 +1,22 @@
 //! Kind `sysctl`: kernel parameters, set now and at every boot by one drop-in file.
 //! It is separate because the running value and the persisted winner are two facts that must agree.
 
+mod judge;
+mod loaders;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::host::Host;
+use crate::error::Result;
+use crate::host::{Host, Runtime};
+use crate::resource::file::{self, File, comment, heading};
 use crate::resource::schema::{Check, Field, Type};
 use crate::resource::{Accept, Claim, Diff, Kind, Phase, Place};
+use judge::plain;
+use loaders::Loaders;
+pub use loaders::Setting;
 
 /// A wanted sysctl drop-in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,15 +59,65 @@ pub enum OnNode {
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Seen {}
+pub struct Seen {
+    /// The drop-in file.
+    pub file: file::Seen,
+    /// The keys.
+    pub keys: BTreeMap<String, KeySeen>,
+}
+
+/// What was found of one key.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KeySeen {
+    /// The running kernel's value.
+    pub runtime: Runtime<Option<String>>,
+    /// The line that systemd-sysctl takes at boot.
+    pub systemd: Option<Setting>,
+    /// The line that `sysctl --system` takes last.
+    pub procps: Option<Setting>,
+}
 
 /// A step.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {}
+pub enum Action {
+    /// Writes the drop-in, or sets its mode and owner.
+    File(file::Action),
+    /// Sets a running value.
+    Set {
+        /// Key.
+        key: String,
+        /// Value.
+        value: String,
+    },
+}
 
 impl fmt::Display for Action {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::File(action) => action.fmt(f),
+            Action::Set { key, value } => write!(f, "set {key} = {value}"),
+        }
+    }
+}
+
+impl Sysctl {
+    fn file(&self) -> File {
+        let mut text = heading(Self::NAME, &self.path);
+        for (key, wanted) in self.ordered() {
+            text += "\n";
+            text += &comment(&wanted.reason);
+            text += &[key, " = ", &plain(&wanted.value), "\n"].concat();
+        }
+        File::generated(&self.path, text)
+    }
+
+    /// Keys in the order in which they are set, at boot too: switching forwarding resets other keys of the protocol
+    /// (`accept_redirects` among them), so it goes first.
+    fn ordered(&self) -> Vec<(&String, &Wanted)> {
+        let resets = |key: &str| key.ends_with("ip_forward") || key.ends_with("forwarding");
+        let mut keys: Vec<_> = self.keys.iter().collect();
+        keys.sort_by_key(|(key, _)| !resets(key));
+        keys
     }
 }
 
@@ -126,15 +183,50 @@ impl Kind for Sysctl {
             .collect()
     }
 
-    fn observe(&self, _host: &Host) -> Result<Seen> {
-        Err(Error::host("observe: not built yet"))
+    fn observe(&self, host: &Host) -> Result<Seen> {
+        let loaders = Loaders::read(&host.root)?;
+        let mut keys = BTreeMap::new();
+        for key in self.keys.keys() {
+            let seen = KeySeen {
+                runtime: judge::runtime(host, key)?,
+                systemd: loaders.systemd(key),
+                procps: loaders.procps(key),
+            };
+            keys.insert(key.clone(), seen);
+        }
+        Ok(Seen {
+            file: self.file().observe(host)?,
+            keys,
+        })
     }
 
-    fn diff(&self, _seen: &Seen, _place: Place) -> Diff<Action> {
-        Diff::default()
+    fn diff(&self, seen: &Seen, place: Place) -> Diff<Action> {
+        let mut diff = self.file().diff(&seen.file, place).map(Action::File);
+        for (key, wanted) in self.ordered() {
+            match seen.keys.get(key) {
+                Some(found) => wanted.judge(key, found, place, &mut diff),
+                None => diff.unknown(key, "it was not observed"),
+            }
+        }
+        if place == Place::Image {
+            diff.skip(
+                "runtime",
+                "an image that is not booted has no running values",
+            );
+        }
+        diff
     }
 
-    fn apply(_batch: &[(&Self, &Action)], _host: &Host) -> Result<()> {
-        Err(Error::host("apply: not built yet"))
+    fn apply(batch: &[(&Self, &Action)], host: &Host) -> Result<()> {
+        for (sysctl, action) in batch {
+            match action {
+                Action::File(action) => File::apply(&[(&sysctl.file(), action)], host)?,
+                Action::Set { key, value } => host.kernel.set_sysctl(key, value)?,
+            }
+        }
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

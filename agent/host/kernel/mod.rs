@@ -1,6 +1,12 @@
 //! The running kernel: sysctl values, modules, swap, release, boot identifiers.
 //! It is separate because /proc/sys and modules cannot be re-rooted: in a tree or container they are not ours.
 
+mod live;
+mod sysctl;
+
+pub use live::LiveKernel;
+pub use sysctl::path as sysctl_path;
+
 use crate::error::Result;
 use crate::host::Runtime;
 
