@@ -15,6 +15,7 @@ use crate::host::{Evidence, Host};
 use crate::resource::schema::{Field, Type};
 use crate::resource::{Claim, Diff, Kind, Phase, Place};
 
+pub(crate) use hostkeys::companions;
 pub use hostkeys::{HostKey, HostKeys};
 pub use machine::{DbusId, Form, MachineId, TRANSIENT};
 
