@@ -91,7 +91,7 @@ impl std::fmt::Debug for Run<'_> {
 
 impl Run<'_> {
     /// Works through all phases. Later phases build on earlier ones, so the first phase with a failure is the last.
-    pub fn go(&mut self, host: &Host, journal: &mut Journal) -> Result<Outcome> {
+    pub fn go(&mut self, host: &mut Host, journal: &mut Journal) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         for phase in Phase::ALL {
             self.phase(*phase, host, journal, &mut outcome)?;
@@ -105,7 +105,7 @@ impl Run<'_> {
     fn phase(
         &mut self,
         phase: Phase,
-        host: &Host,
+        host: &mut Host,
         journal: &mut Journal,
         outcome: &mut Outcome,
     ) -> Result<()> {
@@ -145,14 +145,12 @@ impl Run<'_> {
     fn step(
         &mut self,
         batch: &Batch<'_>,
-        host: &Host,
+        host: &mut Host,
         journal: &mut Journal,
         outcome: &mut Outcome,
     ) -> Result<bool> {
         let (id, action) = batch.text();
-        for stone in batch.tombstones() {
-            journal.add(&Event::Tombstone(stone))?;
-        }
+        bury(batch.tombstones(), host, journal)?;
         journal.add(&Event::Step {
             id: id.clone(),
             action: action.clone(),
@@ -207,6 +205,21 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Records digests that are not recorded yet, and lets the next observation know of them.
+fn bury(
+    stones: Vec<crate::host::Tombstone>,
+    host: &mut Host,
+    journal: &mut Journal,
+) -> Result<()> {
+    for stone in stones {
+        if !host.evidence.tombstones.contains(&stone) {
+            journal.add(&Event::Tombstone(stone.clone()))?;
+            host.evidence.tombstones.push(stone);
+        }
+    }
+    Ok(())
 }
 
 /// The error of a run that a signal ended between two steps.

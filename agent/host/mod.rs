@@ -59,6 +59,8 @@ pub struct Host {
     pub clock: Box<dyn Clock>,
     /// Where we are: booted machine, container, chroot, unbooted root.
     pub context: Context,
+    /// This is the closing run at shutdown: what a running machine leaves to it is done now.
+    pub closing: bool,
     /// Salt and tombstones of the bake, read from the record before observing.
     pub evidence: Evidence,
     /// Retries and fallbacks that effects report, drained into the journal after each step.

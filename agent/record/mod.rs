@@ -2,6 +2,9 @@
 //! It is separate because the manifest must be reproducible and this, by nature, is not.
 
 pub mod journal;
+pub mod marker;
+pub mod seal;
+pub mod stamp;
 pub mod summary;
 
 pub use journal::{Event, Journal};

@@ -104,6 +104,7 @@ pub(crate) fn fake_parts(root: &Path) -> (Host, Fakes) {
             place: Where::Booted,
             evidence: "a test".to_owned(),
         },
+        closing: false,
         evidence: Evidence::default(),
         notes: Notes::default(),
         closing: false,
