@@ -19,6 +19,7 @@ pub mod root;
 pub mod systemd;
 
 use std::fmt;
+use std::rc::Rc;
 
 pub use clock::Clock;
 pub use context::{Context, Where};
@@ -45,7 +46,7 @@ pub struct Host {
     /// Files, all resolved below the root's descriptor.
     pub root: Root,
     /// Children.
-    pub exec: Box<dyn Exec>,
+    pub exec: Rc<dyn Exec>,
     /// The package manager and its database.
     pub packages: Box<dyn Packages>,
     /// Running kernel: sysctls, modules, swap.
