@@ -1,1 +1,5 @@
+//! All tiers of tests in one program.
+//! Separate tiers are modules, so that there is one link, whatever their number.
 
+mod machine;
+mod support;

@@ -1,0 +1,55 @@
+# Orchestrates: what to install, what to build, what to run. All logic is in cargo, the tests and the demo.
+# Separate from cargo because it also installs distribution packages and fixes how the binary is linked.
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+TRIPLE := x86_64-unknown-linux-gnu
+RELEASE := $(TARGET_DIR)/$(TRIPLE)/release
+BINARY := $(RELEASE)/nodeagent
+# Static glibc: no musl target is needed, and the binary runs in any root.
+STATIC := RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --release --target $(TRIPLE)
+
+# What the build, the tests and the demo call, as Debian 12 packages.
+PACKAGES := gcc libc6-dev binutils file ca-certificates \
+  mmdebstrap apt-utils gnupg \
+  systemd-container util-linux iproute2
+
+.PHONY: build deps static check test demo install clean
+
+build:
+	cargo build --locked
+
+deps:
+	@echo "distribution packages: $(strip $(PACKAGES))"
+	@missing=$$(for name in $(PACKAGES); do \
+	  dpkg-query -W -f '$${db:Status-Status}' $$name 2>/dev/null | grep -qx installed || echo $$name; \
+	done); \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	echo "missing:" $$missing; \
+	if [ "$$(id -u)" != 0 ]; then echo "not root: install them, or run this as root" >&2; exit 1; fi; \
+	apt-get -q update && \
+	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $$missing
+
+static: deps
+	$(STATIC) --bin nodeagent
+	@file $(BINARY)
+	@stat -c '%n: %s bytes' $(BINARY)
+
+check: deps
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+# The static binary is looked at by a test of its own.
+test: deps check static
+	cargo test --locked
+
+# The driver is built like the binary, so that both share one build of the dependencies.
+demo: deps
+	$(STATIC) --bin nodeagent --example demo
+	$(RELEASE)/examples/demo $(BINARY)
+
+install: static
+	install -D -m 0755 $(BINARY) $(DESTDIR)/usr/bin/nodeagent
+
+clean:
+	cargo clean

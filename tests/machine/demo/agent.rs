@@ -1,0 +1,139 @@
+//! Calls nodeagent, in a machine or on the host, and keeps every report it gives.
+//! Separate so that stages read reports by field name and a failure shows the agent's own words.
+
+use crate::support::machine::{self as rig, Result, nspawn::Machine, run};
+use serde_json::Value;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+/// The profile the demo bakes.
+pub(crate) const PROFILE: &str = "debian12-base";
+/// Where the binary is put in the build machine; the bake itself installs it.
+pub(crate) const UPLOADED: &str = "/run/nodeagent-upload/nodeagent";
+/// Where the bake has installed it.
+pub(crate) const INSTALLED: &str = "/usr/bin/nodeagent";
+
+const LIMIT: Duration = Duration::from_mins(15);
+
+/// One call's exit code and its JSON report.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) exit: i32,
+    pub(crate) json: Value,
+    what: String,
+}
+
+/// Keeps reports and logs below `out`, numbered in the order they came.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    out: PathBuf,
+}
+
+impl Caller {
+    /// Prepares an empty directory for reports.
+    pub(crate) fn new(out: PathBuf) -> Result<Self> {
+        rig::cache::remove(&out)?;
+        std::fs::create_dir_all(&out).map_err(|e| rig::doing("creating", &out, &e))?;
+        Ok(Self { out })
+    }
+
+    /// Calls nodeagent in a machine.
+    pub(crate) fn machine(&self, machine: &Machine, name: &str, argv: &[&str]) -> Result<Report> {
+        self.call(&mut machine.command(argv), name, argv)
+    }
+
+    /// Calls nodeagent on the host.
+    pub(crate) fn host(&self, binary: &Path, name: &str, args: &[&str]) -> Result<Report> {
+        self.call(Command::new(binary).args(args), name, args)
+    }
+
+    fn call(&self, command: &mut Command, name: &str, argv: &[&str]) -> Result<Report> {
+        let done = run::run(command, LIMIT)?;
+        for (ending, text) in [("json", &done.stdout), ("log", &done.stderr)] {
+            let path = self.out.join(format!("{name}.{ending}"));
+            std::fs::write(&path, text).map_err(|e| rig::doing("writing", &path, &e))?;
+        }
+        let what = argv.join(" ");
+        let json = serde_json::from_str(&done.stdout).map_err(|e| {
+            let (out, err) = (run::tail(&done.stdout, 5), run::tail(&done.stderr, 20));
+            format!(
+                "{what}: exit {}; its report is not JSON: {e}\n{out}\n{err}",
+                done.code
+            )
+        })?;
+        Ok(Report {
+            exit: done.code,
+            json,
+            what,
+        })
+    }
+}
+
+impl Report {
+    /// Insists on an exit code; otherwise tells what the report says.
+    pub(crate) fn expect_exit(self, exit: i32) -> Result<Self> {
+        if self.exit == exit {
+            return Ok(self);
+        }
+        let report: String = self.json.to_string().chars().take(2000).collect();
+        Err(format!(
+            "{}: exit {}, not {exit}\n{report}",
+            self.what, self.exit
+        ))
+    }
+
+    /// A whole number of the report.
+    pub(crate) fn number(&self, field: &str) -> Result<u64> {
+        self.json
+            .get(field)
+            .and_then(Value::as_u64)
+            .ok_or_else(|| self.lacks(field))
+    }
+
+    /// A number of seconds of the report.
+    pub(crate) fn seconds(&self, field: &str) -> Result<f64> {
+        self.json
+            .get(field)
+            .and_then(Value::as_f64)
+            .ok_or_else(|| self.lacks(field))
+    }
+
+    /// The ids of a verdict's findings that are neither fine nor excepted.
+    pub(crate) fn findings(&self) -> Vec<String> {
+        let all = self.json.get("findings").and_then(Value::as_array);
+        let fine = |finding: &Value| {
+            let verdict = finding
+                .get("verdict")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            matches!(verdict, "conforms" | "not_applicable" | "excepted")
+        };
+        let bad = all.into_iter().flatten().filter(|finding| !fine(finding));
+        bad.filter_map(|finding| finding.get("id")?.as_str().map(str::to_owned))
+            .collect()
+    }
+
+    fn lacks(&self, field: &str) -> String {
+        format!("{}: its report lacks {field:?}", self.what)
+    }
+}
+
+/// The packages the profile wants, from the merged policy; what machines may then install.
+pub(crate) fn wanted_packages(caller: &Caller, binary: &Path) -> Result<Vec<String>> {
+    let args = ["policy", "show", "--profile", PROFILE, "--json"];
+    let report = caller.host(binary, "policy", &args)?.expect_exit(0)?;
+    let entries = report.json.get("entries").and_then(Value::as_array);
+    let is_package = |entry: &&Value| entry.get("kind").and_then(Value::as_str) == Some("package");
+    let mut names: Vec<String> = entries
+        .ok_or_else(|| report.lacks("entries"))?
+        .iter()
+        .filter(is_package)
+        .filter_map(|entry| entry.get("name").and_then(Value::as_str).map(str::to_owned))
+        .collect();
+    names.sort();
+    names.dedup();
+    Ok(names)
+}

@@ -1,0 +1,13 @@
+//! The machine tier: a booted Debian 12 with real systemd, D-Bus, containerd and apt.
+//! Separate because it needs root and a bootstrapped root file system.
+
+#[path = "demo/identity.rs"]
+#[expect(
+    dead_code,
+    reason = "only the demo reads a running machine; its comparisons are tested here"
+)]
+mod demo_identity;
+#[path = "demo/summary.rs"]
+mod demo_summary;
+mod rig;
+mod static_binary;
