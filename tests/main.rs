@@ -2,4 +2,5 @@
 //! Separate tiers are modules, so that there is one link, whatever their number.
 
 mod machine;
+mod sandbox;
 mod support;

@@ -113,13 +113,8 @@ fn supervise(step: &Step<'_>) -> Result<i32> {
         return Err(Error::host("the parent is gone"));
     }
     if step.tree.is_some() {
-        unshare(
-            CloneFlags::CLONE_NEWPID
-                | CloneFlags::CLONE_NEWNS
-                | CloneFlags::CLONE_NEWUTS
-                | CloneFlags::CLONE_NEWIPC,
-        )
-        .context(|| "make namespaces for the tree (this needs root with CAP_SYS_ADMIN)")?;
+        // The mount namespace is the second step's: here /proc must stay the one that shows all processes.
+        unshare(CloneFlags::CLONE_NEWPID).context(|| tree::NEEDS)?;
     } else {
         set_child_subreaper(true).context(|| "become a subreaper")?;
     }
@@ -141,7 +136,9 @@ fn enter(step: &Step<'_>) -> Result<i32> {
     // Without a terminal nothing can stop to ask a question there.
     setsid().context(|| "begin a session")?;
     umask(Mode::from_bits_truncate(0o022));
-    SigSet::empty().thread_set_mask().context(|| "unblock signals")?;
+    SigSet::empty()
+        .thread_set_mask()
+        .context(|| "unblock signals")?;
     let Some(tree) = step.tree else {
         if getppid().as_raw() != step.parent {
             return Err(Error::host("the parent is gone"));

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{chdir, chroot, pivot_root, symlinkat};
 
@@ -23,8 +24,13 @@ const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
 /// Where the names of this machine's servers may be found: resolved's own list before its stub.
 const RESOLVERS: &[&str] = &["/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"];
 
+/// Where the kernel refuses namespaces.
+pub(super) const NEEDS: &str = "make namespaces for the tree (this needs root with CAP_SYS_ADMIN)";
+
 /// Makes the tree `/` of this process; returns the environment that programs need there.
 pub(super) fn enter(tree: &Path) -> Result<Vec<(String, String)>> {
+    let apart = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
+    unshare(apart).context(|| NEEDS)?;
     let resolvers = RESOLVERS.iter().find_map(|path| std::fs::read(path).ok());
     bare("none", "/", MsFlags::MS_REC | MsFlags::MS_PRIVATE).context(
         || "make mounts private (this needs / to be a mount point: not inside another chroot)",
@@ -55,8 +61,9 @@ impl Point {
 
 /// Opens a path of the tree; a symlink anywhere in it is refused, because a mount must not follow it.
 fn point(root: &OwnedFd, path: &str) -> Result<Point> {
+    // Without O_NOFOLLOW: with it a symlink in the last part would be opened itself instead of refused.
     let how = OpenHow::new()
-        .flags(OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_SYMLINKS);
     match openat2(root.as_fd(), path, how) {
         Ok(fd) => Ok(Point(fd)),
@@ -101,7 +108,14 @@ fn proc(root: &OwnedFd) -> Result<()> {
         bind(&target.path(), &target.path()).context(doing)?;
         let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
         let target = point(root, path)?;
-        mount(None::<&str>, &target.path(), None::<&str>, flags, None::<&str>).context(doing)?;
+        mount(
+            None::<&str>,
+            &target.path(),
+            None::<&str>,
+            flags,
+            None::<&str>,
+        )
+        .context(doing)?;
     }
     Ok(())
 }
@@ -113,7 +127,7 @@ fn dev(root: &OwnedFd) -> Result<()> {
         file(&dev, name, "", 0o666)?;
         let target = point(root, &format!("dev/{name}"))?;
         bind(&Path::new("/dev").join(name), &target.path())
-        .context(|| format!("lend /dev/{name} to the tree"))?;
+            .context(|| format!("lend /dev/{name} to the tree"))?;
     }
     for (target, name) in [
         ("/proc/self/fd", "fd"),
