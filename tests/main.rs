@@ -14,4 +14,5 @@ mod flow;
 mod layering;
 mod machine;
 mod policy;
+mod sandbox;
 mod support;

@@ -65,8 +65,6 @@ pub struct Host {
     pub evidence: Evidence,
     /// Retries and fallbacks that effects report, drained into the journal after each step.
     pub notes: Notes,
-    /// Entries that wait for the closing unit are due now.
-    pub closing: bool,
 }
 
 impl fmt::Debug for Host {

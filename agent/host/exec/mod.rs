@@ -1,9 +1,25 @@
 //! Children: run a program, in the root that is worked on, so that nothing outlives a killed parent.
 //! It is separate because PDEATHSIG, namespaces and time limits must hold for every child alike.
 
+mod child;
+mod drain;
+mod kill;
+mod live;
+mod shim;
+mod tree;
+
 use std::time::Duration;
 
 use crate::error::Result;
+
+pub use child::child_main;
+pub use live::LiveExec;
+
+/// The PATH of every child; nothing is taken from our own environment.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// First argument of our own binary when it runs as a child of itself.
+pub const CHILD: &str = "__child";
 
 /// A program to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +45,32 @@ impl Cmd {
         }
     }
 
+    /// Adds a variable to the environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Sets the time limit.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
     /// The command as a person would type it.
     pub fn line(&self) -> String {
         self.argv.join(" ")
+    }
+
+    /// The command on one line of bounded length, for errors and the log.
+    pub fn brief(&self) -> String {
+        let line = self.line().split_whitespace().collect::<Vec<_>>().join(" ");
+        match line.char_indices().nth(160) {
+            Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+            None => line,
+        }
     }
 }
 
@@ -40,10 +79,27 @@ impl Cmd {
 pub struct Output {
     /// Exit code; 128+n when signal n ended it.
     pub code: i32,
-    /// Standard output.
+    /// Standard output, first 16 MiB.
     pub stdout: Vec<u8>,
     /// Standard error, last 16 KiB.
     pub stderr: Vec<u8>,
+}
+
+impl Output {
+    /// Whether it exited with 0.
+    pub fn ok(&self) -> bool {
+        self.code == 0
+    }
+
+    /// Standard output as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Standard error as text.
+    pub fn errors(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
 }
 
 /// The child seam.
