@@ -8,6 +8,7 @@
 //! Modules in rank order; a module names only modules above it in this list (`tests/layering.rs`).
 
 pub mod apply;
+pub mod cli;
 pub mod error;
 pub mod host;
 pub mod manifest;
@@ -16,3 +17,4 @@ pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod resource;
+pub mod verify;

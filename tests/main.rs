@@ -10,9 +10,11 @@
     reason = "tests touch their own temporary trees directly and may panic"
 )]
 
+mod cli;
 mod flow;
 mod layering;
 mod machine;
+mod offline;
 mod policy;
 mod sandbox;
 mod support;

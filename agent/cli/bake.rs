@@ -11,10 +11,10 @@ use super::setup::{PolicyChoice, ScopeArgs};
 use super::{Io, output, setup};
 use crate::apply::{Outcome, Run};
 use crate::error::{Error, Exit, Result};
-use crate::host::Host;
+use crate::host::{Host, Where};
 use crate::host::evidence::random_hex;
 use crate::policy::Policy;
-use crate::record::{Journal, NODE_JOURNAL, marker, seal};
+use crate::record::{Journal, NODE_JOURNAL, marker, seal, stamp};
 use crate::resource::Place;
 
 /// Arguments of `bake`.
@@ -97,7 +97,7 @@ pub fn run(args: &BakeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit
         stop: io.stop,
         after_step: &after_step,
     };
-    let outcome = work.go(&host, &mut journal)?;
+    let outcome = work.go(&mut host, &mut journal)?;
     drop(progress);
     let exit = exit(&outcome);
     journal.add(&setup::end(&outcome, exit, &host))?;
@@ -108,27 +108,28 @@ pub fn run(args: &BakeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit
 
 /// Refuses what is no build machine, then leaves salt, marker, policy and seal in this order, each durable.
 fn begin_build(host: &mut Host, policy: &Policy, declared: bool) -> Result<Journal> {
-    seal::needs_building(&host.root)?;
-    marker::refuse_joined(&host.root)?;
-    if !declared && !host.root_was_given() {
+    seal::admit(&host.root, seal::Verb::Bake)?;
+    marker::refuse_cluster(&host.root)?;
+    if !declared {
         setup::load_evidence(host)?;
-        marker::check(&host.root, &host.evidence)?;
+        marker::admit(host)?;
     }
     let journal = Journal::build(&host.root, &random_hex()?)?;
     setup::load_evidence(host)?;
-    if declared && !host.root_was_given() {
+    if declared && host.context.place != Where::Root {
         marker::declare(&host.root, &host.evidence)?;
     }
-    let digest = write_policy(&host.root, policy)?;
-    seal::begin_build(&host.root, &digest)?;
+    write_policy(&host.root, policy)?;
+    seal::begin_build(&host.root)?;
     Ok(journal)
 }
 
 /// A node bakes only after its gate has passed, with a journal of its own that holds no salt.
 fn begin_node(host: &mut Host) -> Result<Journal> {
     setup::load_evidence(host)?;
-    if seal::place(&host.root, &host.evidence)? != Place::Node {
-        return Err(Error::refused("bake --place node: this is not a node that has passed its first boot")
+    seal::admit(&host.root, seal::Verb::Node)?;
+    if stamp::read(&host.root)?.is_none() {
+        return Err(Error::refused("bake --place node: this node has not passed its first boot")
             .hint("the gate unit nodeagent-firstboot.service stamps it; see `nodeagent firstboot`"));
     }
     Journal::open(&host.root, NODE_JOURNAL)

@@ -14,9 +14,10 @@ use crate::manifest::canonical::rfc3339;
 use crate::observe::observe;
 use crate::plan::Plan;
 use crate::policy::Policy;
-use crate::record::{POLICY, Seal, seal};
+use crate::record::stamp::{Stamp, Standing};
+use crate::record::{POLICY, seal, stamp};
 use crate::resource::{Place, Resource};
-use crate::verify::{Verdict, judge};
+use crate::verify::{Finding, Verdict, judge};
 
 /// Where the result of the last proof lies; gone with the boot.
 pub const RESULT: &str = "/run/nodeagent/firstboot.json";
@@ -51,25 +52,25 @@ pub fn run(args: &FirstbootArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result
     }
     let mut host = Host::live()?;
     let proved = prove(&mut host);
-    let first = !seal::stamped(&host.root, &host.evidence)?;
-    let (verdict, observed, error) = match &proved {
-        Ok((verdict, observed)) => (Some(verdict), observed.clone(), None),
-        Err(error) => (None, Vec::new(), Some(error.one_line())),
+    let (found, error) = match &proved {
+        Ok(found) => (Some(found), None),
+        Err(error) => (None, Some(error.one_line())),
     };
+    let verdict = found.map(|found| &found.verdict);
     let exit = verdict.map_or(Exit::Failed, |verdict| verdict.exit);
     let proof = Proof {
         ok: exit == Exit::Ok,
-        first,
+        first: found.is_none_or(|found| found.new_stamp.is_some()),
         time: rfc3339(host.clock.now()),
         boot_id: host.kernel.boot_id()?,
         millis: u64::try_from(host.clock.elapsed().as_millis()).unwrap_or(u64::MAX),
         error,
         verdict,
-        observed,
+        observed: found.map(|found| found.observed.clone()).unwrap_or_default(),
     };
     leave(&proof, &host)?;
-    if proof.ok && first {
-        seal::stamp(&host.root, &host.evidence, host.clock.now())?;
+    if let (true, Some(new)) = (proof.ok, found.and_then(|found| found.new_stamp.as_ref())) {
+        stamp::write(&host.root, new)?;
     }
     if args.json {
         output::json(io, &proof)?;
@@ -84,8 +85,15 @@ pub fn run(args: &FirstbootArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result
     }
 }
 
-fn prove(host: &mut Host) -> Result<(Verdict, Vec<serde_json::Value>)> {
-    seal::needs(&host.root, seal::State::Closed, "firstboot")?;
+/// What was found out, and the stamp to leave where this machine has none of its own.
+struct Found {
+    verdict: Verdict,
+    observed: Vec<serde_json::Value>,
+    new_stamp: Option<Stamp>,
+}
+
+fn prove(host: &mut Host) -> Result<Found> {
+    seal::admit(&host.root, seal::Verb::Node)?;
     let policy = setup::baked_policy(&host.root)?
         .ok_or_else(|| Error::host(format!("read {POLICY}: the image carries no policy")))?;
     record_is_sealed(host)?;
@@ -96,13 +104,32 @@ fn prove(host: &mut Host) -> Result<(Verdict, Vec<serde_json::Value>)> {
     let seen = observe(&policy.entries, identity, host);
     let plan = Plan::new(&policy, &seen, Place::Node);
     let today = rfc3339(host.clock.now());
-    let verdict = judge(&policy, &plan, Vec::new(), today.get(..10).unwrap_or_default());
-    Ok((verdict, observed(&policy, &seen)))
+    let (copy, new_stamp) = standing(host)?;
+    let verdict = judge(&policy, &plan, copy, today.get(..10).unwrap_or_default());
+    Ok(Found { verdict, observed: observed(&policy, &seen), new_stamp })
+}
+
+/// Whether this machine was stamped before, and what a copy of another node's disk still has of that node.
+fn standing(host: &Host) -> Result<(Vec<Finding>, Option<Stamp>)> {
+    let Some(now) = stamp::now(&host.root, &host.evidence, host.clock.now())? else {
+        return Ok((Vec::new(), None));
+    };
+    let before = stamp::read(&host.root)?;
+    let kept = match stamp::standing(before.as_ref(), &now) {
+        Standing::Mine => return Ok((Vec::new(), None)),
+        Standing::Fresh => Vec::new(),
+        Standing::Foreign(kept) => kept,
+    };
+    let mut finding = Finding::check("stamp", "a copy of a node's disk must not run as that node");
+    for d in kept {
+        finding = finding.differs(d.what, d.have, d.want);
+    }
+    Ok((vec![finding], Some(now)))
 }
 
 /// The tombstones are only as good as the record that holds them.
 fn record_is_sealed(host: &Host) -> Result<()> {
-    let sealed = Seal::read(&host.root)?.and_then(|seal| seal.record);
+    let sealed = seal::read(&host.root)?.and_then(|seal| seal.digests).map(|d| d.record);
     let now = host.root.digest(crate::record::RECORD)?;
     if sealed.is_none() || sealed != now {
         return Err(Error::host(format!("use {}: it is not the record that was sealed", crate::record::RECORD))

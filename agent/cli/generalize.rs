@@ -13,6 +13,7 @@ use crate::apply::{Outcome, Run};
 use crate::error::{Error, Exit, Result};
 use crate::host::Host;
 use crate::policy::Policy;
+use crate::record::seal::State;
 use crate::record::{JOURNAL, Journal, marker, seal};
 use crate::resource::Place;
 use crate::verify::Finding;
@@ -64,7 +65,7 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     }
     let lock = setup::lock(&host, "generalize", args.wait)?;
     setup::load_evidence(&mut host)?;
-    if !args.close && seal::state(&host.root)? == Some(seal::State::Pending) {
+    if !args.close && seal::read(&host.root)?.map(|seal| seal.state) == Some(State::Pending) {
         return already(&host, io);
     }
     refuse(args, &host)?;
@@ -81,7 +82,7 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
         stop: io.stop,
         after_step: &after_step,
     };
-    let outcome = work.go(&host, &mut journal)?;
+    let outcome = work.go(&mut host, &mut journal)?;
     drop(progress);
     let exit = if outcome.failed.is_empty() { Exit::Ok } else { Exit::Failed };
     journal.add(&setup::end(&outcome, exit, &host))?;
@@ -101,14 +102,10 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
 
 fn refuse(args: &GeneralizeArgs, host: &Host) -> Result<()> {
     if args.close {
-        return seal::needs(&host.root, seal::State::Pending, "generalize --close");
+        return seal::admit(&host.root, seal::Verb::Close).map(|_| ());
     }
-    seal::needs(&host.root, seal::State::Building, "generalize")?;
-    marker::refuse_joined(&host.root)?;
-    if host.root_was_given() {
-        return Ok(());
-    }
-    marker::check(&host.root, &host.evidence)
+    seal::admit(&host.root, seal::Verb::Generalize)?;
+    marker::admit(host)
 }
 
 fn list(policy: &Policy, scope: &crate::plan::Scope, io: &mut Io<'_>) -> Result<Exit> {
@@ -141,7 +138,7 @@ fn report(args: &GeneralizeArgs, policy: &Policy, outcome: &Outcome, sealed: &Se
         output::json(io, &report)?;
     } else {
         let next = match sealed.state {
-            seal::State::Pending => "power off now: nodeagent-close.service closes the seal",
+            State::Pending => "power off now: nodeagent-close.service closes the seal",
             _ => "the image is ready",
         };
         let text = output::summary("generalize", outcome, seconds);

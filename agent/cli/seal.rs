@@ -9,8 +9,8 @@ use crate::manifest::canonical;
 use crate::observe::{facts, inventory, observe};
 use crate::plan::{Plan, Scope};
 use crate::policy::Policy;
-use crate::record::seal::{Digests, State};
-use crate::record::{DIR, JOURNAL, LOCK, MANIFEST, POLICY, RECORD, Record, marker, seal};
+use crate::record::seal::State;
+use crate::record::{DIR, JOURNAL, LOCK, MANIFEST, POLICY, Record, marker, seal};
 use crate::resource::Place;
 use crate::verify::{Finding, judge};
 
@@ -43,7 +43,7 @@ pub fn write_policy(root: &Root, policy: &Policy) -> Result<String> {
 pub fn pending(host: &Host, policy: &Policy, scope: &Scope, lock: Lock) -> Result<Sealed> {
     let mut sealed = write(host, policy, scope)?;
     if sealed.findings.is_empty() {
-        seal::to_pending(&host.root, &digests(&host.root)?)?;
+        seal::to_pending(&host.root, seal::digests(&host.root)?, host.clock.now())?;
         drop(lock);
         hand_over(host)?;
         sealed.state = State::Pending;
@@ -69,7 +69,11 @@ pub fn close(host: &Host, policy: &Policy, scope: &Scope, lock: Lock) -> Result<
     host.root.remove(JOURNAL)?;
     drop(lock);
     host.root.remove(LOCK)?;
-    seal::to_closed(&host.root, &digests(&host.root)?)?;
+    let digests = seal::digests(&host.root)?;
+    if seal::read(&host.root)?.is_some_and(|seal| seal.state == State::Building) {
+        seal::to_pending(&host.root, digests.clone(), host.clock.now())?;
+    }
+    seal::to_closed(&host.root, digests, host.clock.now())?;
     host.root.sync()?;
     sealed.state = State::Closed;
     Ok(sealed)
@@ -80,6 +84,10 @@ fn write(host: &Host, policy: &Policy, scope: &Scope) -> Result<Sealed> {
     let mut view = Host::at_root(host.root.path())?;
     view.evidence = host.evidence.clone();
     view.closing = host.closing;
+    if !host.closing {
+        // What is left to the closing unit of a running machine is not judged yet.
+        view.context = host.context.clone();
+    }
     let seen = observe(&policy.entries, |_| true, &view);
     let plan = Plan::new(policy, &seen, Place::Image);
     let digest = write_policy(&host.root, policy)?;
@@ -103,12 +111,4 @@ fn write(host: &Host, policy: &Policy, scope: &Scope) -> Result<Sealed> {
     let verdict = judge(policy, &plan, Vec::new(), today.get(..10).unwrap_or_default());
     let findings = verdict.findings.into_iter().filter(|f| held && f.fails()).collect();
     Ok(Sealed { state: State::Building, manifest: sha256(&bytes), findings })
-}
-
-fn digests(root: &Root) -> Result<Digests> {
-    Ok(Digests {
-        manifest: root.digest(MANIFEST)?,
-        policy: root.digest(POLICY)?,
-        record: root.digest(RECORD)?,
-    })
 }

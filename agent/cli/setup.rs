@@ -12,7 +12,7 @@ use crate::host::{Host, Root};
 use crate::observe::facts;
 use crate::plan::Scope;
 use crate::policy::Policy;
-use crate::record::{Event, LOCK, POLICY, STATE_DIR, Seal, summary};
+use crate::record::{Event, LOCK, POLICY, STATE_DIR, seal, summary};
 use crate::resource::{Phase, Place};
 
 /// Which policy.
@@ -95,7 +95,7 @@ pub fn host(root: Option<&Path>) -> Result<Host> {
 /// The policy of `--profile`, or the one that the last bake left in the tree.
 pub fn policy(choice: &PolicyChoice, host: &Host) -> Result<Policy> {
     if let Some(profile) = &choice.profile {
-        return crate::policy::load(profile, &choice.policy, &choice.set, host);
+        return crate::policy::load(profile, &choice.policy, &choice.set);
     }
     if !choice.policy.is_empty() || !choice.set.is_empty() {
         return Err(Error::usage("--policy and --set need --profile"));
@@ -109,7 +109,7 @@ pub fn policy(choice: &PolicyChoice, host: &Host) -> Result<Policy> {
 /// The policy that the tree carries; where a seal states its digest it must be those bytes.
 pub fn baked_policy(root: &Root) -> Result<Option<Policy>> {
     let Some(bytes) = root.read(POLICY)? else { return Ok(None) };
-    let sealed = Seal::read(root)?.and_then(|seal| seal.policy);
+    let sealed = seal::read(root)?.and_then(|seal| seal.digests).map(|digests| digests.policy);
     let digest = crate::host::root::sha256(&bytes);
     if sealed.is_some_and(|sealed| sealed != digest) {
         return Err(Error::host(format!("use {POLICY}: it is not the policy that was sealed"))

@@ -12,7 +12,7 @@ use crate::error::{Exit, Result};
 use crate::manifest::canonical::rfc3339;
 use crate::observe::observe;
 use crate::plan::Plan;
-use crate::record::seal;
+use crate::record::stamp;
 use crate::resource::Place;
 use crate::verify::{Finding, Verdict, further, judge};
 
@@ -38,7 +38,7 @@ pub fn run(args: &VerifyArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Ex
     setup::load_evidence(&mut host)?;
     let place = match args.place {
         Some(place) => place.into(),
-        None => seal::place(&host.root, &host.evidence)?,
+        None => stamp::place(&host)?,
     };
     let policy = setup::policy(&args.policy, &host)?;
     setup::requires(&policy, &host)?;
@@ -46,8 +46,7 @@ pub fn run(args: &VerifyArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Ex
     let seen = observe(&policy.entries, |entry| entry.at(place) && scope.holds(entry), &host);
     let plan = Plan::new(&policy, &seen, place);
     let whole = scope.phases.is_empty();
-    let mut beside = if whole { further(&policy, &host, place)? } else { Vec::new() };
-    beside.extend(seal_state(&host, place)?);
+    let beside = if whole { further(&policy, &host, place)? } else { Vec::new() };
     let today = rfc3339(host.clock.now());
     let verdict = judge(&policy, &plan, beside, today.get(..10).unwrap_or_default());
     if args.json {
@@ -56,20 +55,6 @@ pub fn run(args: &VerifyArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Ex
         output::text(io, &show(&verdict))?;
     }
     Ok(verdict.exit)
-}
-
-/// An image is closed; `pending` means that the build machine was never shut down properly.
-fn seal_state(host: &crate::host::Host, place: Place) -> Result<Vec<Finding>> {
-    if place == Place::Build {
-        return Ok(Vec::new());
-    }
-    let check = Finding::check("seal:state", "an image whose seal is not closed was never finished");
-    let state = seal::Seal::read(&host.root)?.map(|seal| seal.state);
-    Ok(vec![match state {
-        Some(seal::State::Closed) => check,
-        Some(other) => check.differs("state", other.word(), "closed"),
-        None => check.differs("state", "no seal", "closed"),
-    }])
 }
 
 fn show(verdict: &Verdict) -> String {

@@ -1,34 +1,38 @@
-//! The seal's digests: manifest, policy and record must be the bytes that were sealed.
+//! The seal: its state, and its digests of manifest, policy and record.
 //! It is separate because verify on a node trusts these files for everything else.
 
 use super::Finding;
 use crate::error::Result;
 use crate::host::Root;
-use crate::record::{MANIFEST, POLICY, RECORD, Seal};
+use crate::record::seal::{self, Seal, State};
+use crate::record::{MANIFEST, POLICY, RECORD};
 
-/// Compares the digests that the seal states with the files.
+/// Judges the seal of an image or a node.
 pub fn check(root: &Root) -> Result<Vec<Finding>> {
-    let Some(seal) = Seal::read(root)? else {
-        return Ok(vec![finding("seal").unknown("seal", "seal.json is missing")]);
-    };
-    let files = [("manifest", MANIFEST, &seal.manifest), ("policy", POLICY, &seal.policy), ("record", RECORD, &seal.record)];
-    let mut findings = Vec::new();
-    for (what, path, sealed) in files {
-        let now = root.digest(path)?;
-        findings.push(compare(what, sealed.as_deref(), now.as_deref()));
+    let seal = seal::read(root)?;
+    let mut findings = vec![state(seal.as_ref())];
+    let Some(seal) = seal else { return Ok(findings) };
+    let changed = seal::changed(root, &seal)?;
+    for (what, path) in [("manifest", MANIFEST), ("policy", POLICY), ("record", RECORD)] {
+        let mut finding =
+            Finding::check(format!("seal:{what}"), "evidence must be the bytes that were sealed");
+        if let Some(found) = changed.iter().find(|difference| difference.what == path) {
+            finding = finding.differs("digest", found.have.clone(), found.want.clone());
+        } else if seal.digests.is_none() {
+            finding = finding.unknown("digest", "the seal states no digest for it");
+        }
+        findings.push(finding);
     }
     Ok(findings)
 }
 
-fn finding(what: &str) -> Finding {
-    Finding::check(format!("seal:{what}"), "evidence must be the bytes that were sealed")
-}
-
-fn compare(what: &str, sealed: Option<&str>, now: Option<&str>) -> Finding {
-    match (sealed, now) {
-        (Some(sealed), Some(now)) if sealed == now => finding(what),
-        (Some(sealed), now) => finding(what).differs("digest", now.unwrap_or("absent"), sealed),
-        (None, _) => finding(what).unknown("digest", "the seal states no digest for it"),
+/// `pending` means that the build machine was never shut down in an orderly way.
+fn state(seal: Option<&Seal>) -> Finding {
+    let check = Finding::check("seal:state", "an image whose seal is not closed was never finished");
+    match seal.map(|seal| seal.state) {
+        Some(State::Closed) => check,
+        Some(other) => check.differs("state", other.word(), "closed"),
+        None => check.differs("state", "no seal", "closed"),
     }
 }
 
@@ -36,12 +40,35 @@ fn compare(what: &str, sealed: Option<&str>, now: Option<&str>) -> Finding {
 mod tests {
     use super::super::Status;
     use super::*;
+    use crate::host::root::Attr;
+
+    fn own(mode: u32) -> Attr {
+        Attr { mode, uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw() }
+    }
+
+    fn drift(root: &Root) -> Vec<String> {
+        let findings = check(root).unwrap();
+        findings.into_iter().filter(|f| f.status == Status::Drift).map(|f| f.id).collect()
+    }
 
     #[test]
-    fn edited_missing_and_unsealed_files_are_told_apart() {
-        assert_eq!(compare("policy", Some("a"), Some("a")).status, Status::Conforms);
-        assert_eq!(compare("policy", Some("a"), Some("b")).status, Status::Drift);
-        assert_eq!(compare("policy", Some("a"), None).status, Status::Drift);
-        assert_eq!(compare("policy", None, Some("a")).status, Status::CouldNotCheck);
+    fn an_open_seal_and_each_edited_file_are_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        assert_eq!(drift(&root), ["seal:state"]);
+        root.make_dir("/etc/packer-build", own(0o755)).unwrap();
+        for path in [MANIFEST, POLICY, RECORD] {
+            root.write(path, b"sealed", own(0o644)).unwrap();
+        }
+        seal::begin_build(&root).unwrap();
+        seal::to_pending(&root, seal::digests(&root).unwrap(), 1).unwrap();
+        assert_eq!(drift(&root), ["seal:state"]);
+        seal::to_closed(&root, seal::digests(&root).unwrap(), 2).unwrap();
+        assert!(drift(&root).is_empty());
+        for (path, id) in [(MANIFEST, "seal:manifest"), (POLICY, "seal:policy"), (RECORD, "seal:record")] {
+            root.write(path, b"edited", own(0o644)).unwrap();
+            assert_eq!(drift(&root), [id]);
+            root.write(path, b"sealed", own(0o644)).unwrap();
+        }
     }
 }

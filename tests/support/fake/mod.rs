@@ -107,7 +107,6 @@ pub(crate) fn fake_parts(root: &Path) -> (Host, Fakes) {
         closing: false,
         evidence: Evidence::default(),
         notes: Notes::default(),
-        closing: false,
     };
     (host, fakes)
 }
