@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::resource::schema::{Check, Field, Type};
-use crate::resource::{Claim, Diff, Kind, Phase, Place};
+use crate::resource::{Claim, Diff, Fault, Kind, Phase, Place};
 
 /// Paths that must not be cloned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,6 +118,40 @@ impl Kind for Scrub {
 
     fn key(&self) -> String {
         self.name.clone()
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let (writes, keeps) = (self.action == "write", self.action == "truncate");
+        if self.paths.is_empty() {
+            faults.push(Fault::new(
+                "paths",
+                "`paths` is empty",
+                "name at least one path",
+            ));
+        }
+        if writes && self.content.is_none() {
+            faults.push(Fault::new(
+                "action",
+                "`write` needs `content`",
+                "add content = \"…\", or use truncate",
+            ));
+        }
+        if !writes && self.content.is_some() {
+            faults.push(Fault::new(
+                "content",
+                "only the action `write` has `content`",
+                "remove it",
+            ));
+        }
+        if !writes && !keeps && self.mode.is_some() {
+            faults.push(Fault::new(
+                "mode",
+                "a removed path has no `mode`",
+                "remove it",
+            ));
+        }
+        faults
     }
 
     fn claims(&self) -> Vec<Claim> {
