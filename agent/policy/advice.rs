@@ -45,7 +45,7 @@ pub(crate) fn example(ty: &Type) -> String {
     match ty {
         Type::Str(_) => "\"…\"".to_owned(),
         Type::Enum(words) => format!("\"{}\"", words.first().copied().unwrap_or_default()),
-        Type::Bool => "true".to_owned(),
+        Type::Bool => "false".to_owned(),
         Type::Int(low, _) => low.to_string(),
         Type::List(inner) => format!("[{}]", example(inner)),
         Type::Map(..) | Type::Table(_) => "{ … }".to_owned(),
@@ -55,17 +55,17 @@ pub(crate) fn example(ty: &Type) -> String {
 
 pub(crate) fn repair(field: &Field, ty: &Type, found: &DeValue<'_>, raw: &str) -> String {
     let name = field.name;
+    let right = || format!("{name} = {}  ({})", example(ty), field.doc);
     match (ty, found) {
-        (
-            Type::Str(_) | Type::Enum(_),
-            DeValue::Integer(_) | DeValue::Boolean(_) | DeValue::Float(_),
-        ) => {
+        (Type::Str(_), DeValue::Integer(_) | DeValue::Boolean(_) | DeValue::Float(_)) => {
             format!("write it in quotes: {name} = \"{raw}\"")
         }
+        (Type::Bool, DeValue::String(text)) if text.parse::<bool>().is_err() => right(),
+        (Type::Int(..), DeValue::String(text)) if text.parse::<i64>().is_err() => right(),
         (Type::Bool | Type::Int(..), DeValue::String(text)) => {
             format!("write it without quotes: {name} = {text}")
         }
         (Type::List(_), DeValue::String(_)) => format!("write a list: {name} = [{raw}]"),
-        _ => format!("{name} = {}  ({})", example(ty), field.doc),
+        _ => right(),
     }
 }

@@ -50,8 +50,10 @@ impl Merge {
     pub(crate) fn dangling(&mut self, exceptions: &[Draft]) {
         let mut out = Vec::new();
         for placed in &self.entries {
-            for id in placed.entry.after.iter().filter(|id| !self.has(id)) {
-                out.push(self.no_entry(id, placed.draft.place("after")));
+            for (index, id) in placed.entry.after.iter().enumerate() {
+                if !self.has(id) {
+                    out.push(self.no_entry(id, placed.draft.place(&format!("after[{index}]"))));
+                }
             }
         }
         for draft in exceptions {
@@ -110,7 +112,7 @@ fn disagree(fact: &str, old: (&Placed, &str), new: (&Placed, &str), place: Place
 
 /// A value as it is shown: digests are longer than a line.
 fn short(value: &str) -> String {
-    let cut: String = value.chars().take(40).collect();
+    let cut: String = value.chars().take(24).collect();
     if cut.len() < value.len() {
         format!("`{cut}…`")
     } else {

@@ -63,12 +63,15 @@ fn variable(walk: &mut Walk<'_>, name: &str, key: Range<usize>, node: &Node<'_>)
         }
         value
     });
+    let broken = fields.contains_key("default") && value.is_none();
+    let declared = walk.source.at(key);
     Some(Known {
         kind,
         value,
         from: "default".to_owned(),
-        declared: walk.source.at(key),
-        set: None,
+        // A wrong value was reported; that there is none would be said twice.
+        set: broken.then(|| declared.clone()),
+        declared,
         description: fields
             .get("description")
             .and_then(Json::as_str)

@@ -68,6 +68,8 @@ pub(crate) struct Fragment<'a> {
     pub(crate) document: Document<'a>,
     /// Variables that it declares.
     pub(crate) declared: BTreeMap<String, Known>,
+    /// All its tables were understood.
+    pub(crate) whole: bool,
     /// Mistakes in its head.
     pub(crate) out: Vec<Diagnostic>,
 }
@@ -96,6 +98,7 @@ impl<'a> Fragment<'a> {
         let mut fragment = Self {
             layer,
             declared: BTreeMap::new(),
+            whole: document.whole(),
             out: Vec::new(),
             document,
         };
@@ -118,6 +121,7 @@ impl<'a> Fragment<'a> {
             let word = key.get_ref().as_ref();
             let at = self.source().at(key.span());
             if !known().any(|k| k == word) {
+                self.whole = false;
                 let kinds = list(KINDS.iter().map(|k| k.name));
                 let help = meant(word, known(), || {
                     format!(
@@ -135,6 +139,7 @@ impl<'a> Fragment<'a> {
                 _ => is_tables(node),
             };
             if !right {
+                self.whole = false;
                 let shape = match word {
                     "variables" => "[variables.NAME]".to_owned(),
                     "inventory" => "[inventory]".to_owned(),

@@ -1,7 +1,7 @@
 //! The layers of a policy: what is shipped, what the site put beside it, what the command line adds.
 //! It is separate and holds files already read, so that loading is a pure function of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use include_dir::{Dir, include_dir};
 
@@ -118,6 +118,8 @@ pub(crate) struct Stack {
     pub(crate) fragments: Vec<Stacked>,
     /// Names that an empty file masks, and that file.
     pub(crate) masked: BTreeMap<String, String>,
+    /// Names of fragments that could not be read.
+    pub(crate) unread: BTreeSet<String>,
     /// Profiles by name; the topmost of each.
     pub(crate) profiles: BTreeMap<String, Source>,
     /// Mistakes.
@@ -187,7 +189,10 @@ impl Stack {
                 fate: Fate::Live,
                 source,
             }),
-            Err(mistake) => self.out.push(mistake),
+            Err(mistake) => {
+                self.unread.insert(name.to_owned());
+                self.out.push(mistake);
+            }
         }
     }
 }

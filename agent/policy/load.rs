@@ -144,7 +144,8 @@ impl Loader<'_> {
         for (_, fragment) in others {
             out.extend(read_aside(fragment, &fragments, &mut shelf));
         }
-        let whole = fragments.iter().all(|(_, f)| f.document.whole());
+        // What is missing may stand in the part that was not understood.
+        let whole = self.stack.unread.is_empty() && fragments.iter().all(|(_, f)| f.whole);
         let mut gathered = self.gather(&chosen, &env, &mut shelf, &mut out);
         gathered.merge.overrides();
         gathered.merge.disagreements();

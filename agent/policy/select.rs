@@ -24,7 +24,7 @@ pub(crate) fn choose<'a>(
         .map(|f| f.name.as_str())
         .collect();
     for (name, at) in &profile.fragments {
-        if stack.masked.contains_key(name) {
+        if stack.masked.contains_key(name) || stack.unread.contains(name) {
             continue;
         }
         if let Some(found) = live().find(|f| f.name == *name) {

@@ -6,12 +6,16 @@ use std::ops::Range;
 use serde_json::Value as Json;
 use toml::de::{DeArray, DeValue};
 
+use super::advice::wants;
 use super::diagnostic::Diagnostic;
 use super::nearest::{list, nearest};
 use super::syntax::Node;
 use super::variables::{Known, Piece, Value, VarType, pieces};
 use super::walk::Walk;
 use crate::resource::schema::{Field, Type};
+
+const NO_NAME: &str =
+    "a variable is written ${name}, in lower case; for the characters themselves write $${";
 
 impl Walk<'_> {
     /// The text with its variables replaced; none after a mistake or when a variable has no value.
@@ -20,31 +24,34 @@ impl Walk<'_> {
             return Some(raw.to_owned());
         }
         self.filled.insert(field.to_owned());
-        let parts = match pieces(raw) {
-            Ok(parts) => parts,
-            Err(bad) => {
-                let from = raw.get(bad.offset..bad.offset + bad.length);
-                let at = self.inside(&span, from.unwrap_or("${"), 0);
-                self.wrong(
-                    at,
-                    "a `${` that names no variable".to_owned(),
-                    "a variable is written ${name}, in lower case; for the characters themselves write $${".to_owned(),
-                );
-                return None;
-            }
-        };
         let mut text = String::with_capacity(raw.len());
         let mut complete = true;
-        for part in parts {
-            match part {
-                Piece::Text(plain) => text.push_str(plain),
-                Piece::Variable(name, offset) => match self.scalar(name, &span, offset) {
-                    Some(value) => text.push_str(&value),
-                    None => complete = false,
-                },
-            }
+        for piece in pieces(raw) {
+            let value = match piece {
+                Piece::Text(plain) => Some(plain.to_owned()),
+                Piece::Variable(name, offset) => self.scalar(name, &span, offset),
+                Piece::Bad(part, offset) => {
+                    let at = self.inside(&span, part, offset);
+                    let message = "a `${` that names no variable".to_owned();
+                    self.wrong(at, message, NO_NAME.to_owned());
+                    None
+                }
+            };
+            complete &= value.is_some();
+            text.push_str(&value.unwrap_or_default());
         }
         complete.then_some(text)
+    }
+
+    /// The variables with a value in a text.
+    pub(crate) fn values(&self, raw: &str) -> Vec<(String, Known)> {
+        let mut list = Vec::new();
+        for piece in pieces(raw) {
+            if let (Piece::Variable(name, _), Some(env)) = (piece, self.env) {
+                list.extend(env.known.get(name).map(|k| (name.to_owned(), k.clone())));
+            }
+        }
+        list
     }
 
     /// The value of a variable inside a text.
@@ -92,8 +99,14 @@ impl Walk<'_> {
         raw: &str,
     ) -> Option<Json> {
         let Some(name) = sole(raw) else {
-            let help = "a variable must be the whole value here: \"${name}\"".to_owned();
-            self.wrong(node.span(), format!("`{}` is no text", field.name), help);
+            let whole = self.values(raw);
+            self.used.extend(whole.into_iter().map(|(name, _)| name));
+            let message = format!("`{}` must be {}", field.name, wants(ty));
+            let help = format!(
+                "a variable is the whole value here: {} = \"${{name}}\"",
+                field.name
+            );
+            self.wrong(node.span(), message, help);
             return None;
         };
         let known = self.variable(name, node.span())?;
@@ -200,7 +213,7 @@ impl Walk<'_> {
 
 /// The name when a text is one `${name}` and nothing else.
 fn sole(raw: &str) -> Option<&str> {
-    match pieces(raw).ok()?.as_slice() {
+    match pieces(raw).as_slice() {
         [Piece::Variable(name, _)] => Some(name),
         _ => None,
     }

@@ -112,6 +112,10 @@ fn explain(
             "end it with the quote it starts with; write \\\\ for a backslash, or use '…'"
                 .to_owned(),
         ),
+        "duplicate key" if place.text.trim_start().starts_with('[') => (
+            format!("`{word}` is here twice, and not as a list of entries"),
+            format!("write [[{word}]], with two brackets, once for each entry"),
+        ),
         "duplicate key" => (
             format!("`{word}` is here twice"),
             "remove one of them".to_owned(),

@@ -138,53 +138,44 @@ pub(crate) enum Piece<'a> {
     Text(&'a str),
     /// `${name}`, with the offset of the dollar sign.
     Variable(&'a str, usize),
-}
-
-/// A `${` that is not followed by a name and `}`.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct BadReference {
-    /// Offset of the dollar sign.
-    pub(crate) offset: usize,
-    /// Number of bytes that are wrong.
-    pub(crate) length: usize,
+    /// `${` without a name and `}`, and what follows of it.
+    Bad(&'a str, usize),
 }
 
 /// Splits a text at its `${name}`; `$${` stands for `${`, every other dollar sign for itself.
-pub(crate) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, BadReference> {
+pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let slice = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
     let mut list = Vec::new();
     let mut from = 0;
-    let mut at = 0;
-    while let Some(found) = text.get(at..).and_then(|rest| rest.find("${")) {
-        let dollar = at + found;
-        let head = text.get(from..dollar).unwrap_or_default();
+    while let Some(found) = slice(from, text.len()).find("${") {
+        let dollar = from + found;
+        let head = slice(from, dollar);
         if head.ends_with('$') {
             list.push(Piece::Text(head));
-            from = dollar + 1;
-            at = from;
+            list.push(Piece::Text("{"));
+            from = dollar + 2;
             continue;
-        }
-        let rest = text.get(dollar + 2..).unwrap_or_default();
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c)));
-        let name = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
-        let after = rest.get(name.len()..).unwrap_or_default();
-        if !is_name(name) || !after.starts_with('}') {
-            return Err(BadReference {
-                offset: dollar,
-                length: 2 + name.len(),
-            });
         }
         if !head.is_empty() {
             list.push(Piece::Text(head));
         }
-        list.push(Piece::Variable(name, dollar));
-        from = dollar + name.len() + 3;
-        at = from;
+        let rest = slice(dollar + 2, text.len());
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c)));
+        let end = dollar + 2 + end.unwrap_or(rest.len());
+        let name = slice(dollar + 2, end);
+        from = if is_name(name) && slice(end, text.len()).starts_with('}') {
+            list.push(Piece::Variable(name, dollar));
+            end + 1
+        } else {
+            list.push(Piece::Bad(slice(dollar, end), dollar));
+            end
+        };
     }
-    match text.get(from..) {
-        Some(rest) if !rest.is_empty() => list.push(Piece::Text(rest)),
-        _ => {}
+    let tail = slice(from, text.len());
+    if !tail.is_empty() {
+        list.push(Piece::Text(tail));
     }
-    Ok(list)
+    list
 }
 
 /// Whether a word may name a variable: a lower-case letter, then letters, digits and `_`.
@@ -200,16 +191,13 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        match pieces(text) {
-            Ok(list) => list
-                .iter()
-                .map(|p| match p {
-                    Piece::Text(t) => (*t).to_owned(),
-                    Piece::Variable(name, at) => format!("<{name}@{at}>"),
-                })
-                .collect(),
-            Err(bad) => format!("bad {}+{}", bad.offset, bad.length),
-        }
+        let list = pieces(text);
+        let parts = list.iter().map(|p| match p {
+            Piece::Text(t) => (*t).to_owned(),
+            Piece::Variable(name, at) => format!("<{name}@{at}>"),
+            Piece::Bad(part, at) => format!("<!{part}@{at}>"),
+        });
+        parts.collect()
     }
 
     #[test]
@@ -222,12 +210,12 @@ mod tests {
             ("$$${a}", "$${a}"),
             ("$a${b}", "$a<b@2>"),
             ("", ""),
-            ("${", "bad 0+2"),
-            ("é${Abc}", "bad 2+5"),
-            ("${a b}", "bad 0+3"),
-            ("${a", "bad 0+3"),
-            ("${}", "bad 0+2"),
-            ("${a-b}", "bad 0+5"),
+            ("${", "<!${@0>"),
+            ("é${Abc}", "é<!${Abc@2>}"),
+            ("${a b}", "<!${a@0> b}"),
+            ("${a", "<!${a@0>"),
+            ("${}", "<!${@0>}"),
+            ("${a-b} ${c}", "<!${a-b@0>} <c@7>"),
         ];
         for (text, want) in table {
             assert_eq!(shown(text), want, "{text:?}");

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::advice::{called, example, fits, repair, wants};
 use super::diagnostic::{Diagnostic, Position};
-use super::nearest::{list, meant};
+use super::nearest::{list, meant, nearest};
 use super::source::Source;
 use super::syntax::Node;
 use super::variables::Env;
@@ -72,40 +72,60 @@ impl<'a> Walk<'a> {
     ) -> Map<String, Json> {
         let known = || fields.iter().copied().flatten();
         let mut map = Map::new();
+        let mut meant = BTreeSet::new();
         for (key, node) in table {
             let word = key.get_ref().as_ref();
-            let Some(field) = known().find(|f| f.name == word) else {
-                let help = meant(word, known().map(|f| f.name), || {
-                    format!("known keys: {}", list(known().map(|f| f.name)))
-                });
-                self.wrong(key.span(), format!("unknown key `{word}` in {name}"), help);
-                continue;
-            };
-            if self.depth == 0 {
-                let at = self.source.at(node.span());
-                self.places.insert(field.name.to_owned(), at);
+            match known().find(|f| f.name == word) {
+                Some(field) => self.field(field, node, &mut map),
+                None => meant.extend(self.unknown_key(word, key.span(), known(), name)),
             }
-            self.depth += 1;
-            if let Some(value) = self.value(field, &field.ty, node) {
-                map.insert(field.name.to_owned(), value);
-            }
-            self.depth -= 1;
         }
-        for field in known().filter(|f| f.required) {
-            if !self.torn && !table.contains_key(field.name) {
-                self.wrong(
-                    header.clone(),
-                    format!("{name} lacks the key `{}`", field.name),
-                    format!(
-                        "add: {} = {}  ({})",
-                        field.name,
-                        example(&field.ty),
-                        field.doc
-                    ),
-                );
+        let lacking =
+            |f: &&Field| f.required && !table.contains_key(f.name) && !meant.contains(f.name);
+        for field in known().filter(lacking) {
+            if !self.torn {
+                let message = format!("{name} lacks the key `{}`", field.name);
+                let value = example(&field.ty);
+                let help = format!("add: {} = {value}  ({})", field.name, field.doc);
+                self.wrong(header.clone(), message, help);
             }
         }
         map
+    }
+
+    fn field(&mut self, field: &Field, node: &Node<'_>, map: &mut Map<String, Json>) {
+        if self.depth == 0 {
+            let at = self.source.at(node.span());
+            self.places.insert(field.name.to_owned(), at);
+            let items = node.get_ref().as_array().into_iter().flat_map(|a| a.iter());
+            for (index, item) in items.enumerate() {
+                let at = self.source.at(item.span());
+                self.places.insert(format!("{}[{index}]", field.name), at);
+            }
+        }
+        self.depth += 1;
+        if let Some(value) = self.value(field, &field.ty, node) {
+            map.insert(field.name.to_owned(), value);
+        }
+        self.depth -= 1;
+    }
+
+    /// Reports a key that no field has; gives the field that was meant.
+    fn unknown_key<'b>(
+        &mut self,
+        word: &str,
+        span: Range<usize>,
+        known: impl Iterator<Item = &'b Field>,
+        name: &str,
+    ) -> Option<&'b str> {
+        let names: Vec<&'b str> = known.map(|f| f.name).collect();
+        let near = nearest(word, names.iter().copied());
+        let help = near.map_or_else(
+            || format!("known keys: {}", list(names.iter().copied())),
+            |near| format!("did you mean `{near}`?"),
+        );
+        self.wrong(span, format!("unknown key `{word}` in {name}"), help);
+        near
     }
 
     fn value(&mut self, field: &Field, ty: &Type, node: &Node<'_>) -> Option<Json> {
@@ -169,16 +189,14 @@ impl<'a> Walk<'a> {
         let Err(advice) = check.test(text) else {
             return true;
         };
-        let made = if raw == text {
-            ""
-        } else {
-            " (with its variables replaced)"
-        };
-        self.wrong(
-            span,
-            format!("`{name}` cannot be {text:?}{made}"),
-            format!("right is {advice}"),
-        );
+        let at = self.source.at(span);
+        let mut mistake = Diagnostic::error(at, format!("`{name}` cannot be {text:?}"))
+            .help(format!("right is {advice}"));
+        for (variable, known) in self.values(raw) {
+            let at = known.set.as_ref().unwrap_or(&known.declared);
+            mistake = mistake.note(at.clone(), format!("`{variable}` has its value from here"));
+        }
+        self.out.push(mistake);
         false
     }
 
@@ -254,11 +272,10 @@ impl<'a> Walk<'a> {
             self.places
                 .insert(format!("key:{word}"), self.source.at(key.span()));
             if let Err(advice) = check.test(word) {
-                self.wrong(
-                    key.span(),
-                    format!("a key of `{}` cannot be {word:?}", field.name),
-                    format!("right is {advice}; a key with dots stands in quotes"),
-                );
+                let dots = check == Check::SysctlKey && node.get_ref().is_table();
+                let quotes = if dots { ", in quotes" } else { "" };
+                let message = format!("a key of `{}` cannot be {word:?}", field.name);
+                self.wrong(key.span(), message, format!("right is {advice}{quotes}"));
                 continue;
             }
             let named = Field::optional("", *inner, field.doc);

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::host::{Host, ModuleState, Runtime};
 use crate::resource::file::{self, File, comment, heading};
 use crate::resource::schema::{Check, Field, Type};
-use crate::resource::{Claim, Diff, Kind, Phase, Place};
+use crate::resource::{Claim, Diff, Fault, Kind, Phase, Place};
 
 /// A wanted modules-load.d file and its modules.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -115,6 +115,24 @@ impl Kind for Module {
             fact: format!("path:{}", self.path),
             value: "modules".to_owned(),
         }]
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let name = self.path.strip_prefix("/etc/modules-load.d/");
+        if !name.is_some_and(|name| name.ends_with(".conf") && !name.contains('/')) {
+            let help = "right is a file such as \"/etc/modules-load.d/rke2.conf\"";
+            faults.push(Fault::new(
+                "path",
+                "`path` must be a .conf file in /etc/modules-load.d",
+                help,
+            ));
+        }
+        if self.modules.is_empty() {
+            let help = "add at least one, with its reason, or remove the entry";
+            faults.push(Fault::new("modules", "`modules` is empty", help));
+        }
+        faults
     }
 
     fn observe(&self, host: &Host) -> Result<Seen> {

@@ -58,7 +58,7 @@ impl Check {
     /// What would be right in place of `text`.
     fn advice(self, text: &str) -> String {
         let plain = match self {
-            Check::Any | Check::NotEmpty => "write something; it must not be empty",
+            Check::Any | Check::NotEmpty => "a text that is not empty",
             Check::AbsPath => {
                 "an absolute path without `.`, `..`, `//` or a `/` at the end, such as \"/etc/motd\""
             }
@@ -67,7 +67,7 @@ impl Check {
             }
             Check::Mode => "three or four octal digits in quotes, such as \"0644\"",
             Check::UnitName if !text.contains('.') && made_of(text, "_@-") => {
-                return format!("write the suffix too: \"{text}.service\"");
+                return format!("\"{text}.service\": a unit is named with its suffix");
             }
             Check::UnitName => {
                 "a unit name with its suffix, such as \"chrony.service\" or \"fstrim.timer\""

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::host::{Host, Tombstone};
 use crate::resource::schema::{Check, Field, Type};
-use crate::resource::{Claim, Diff, Kind, Phase, Place};
+use crate::resource::{Claim, Diff, Fault, Kind, Phase, Place};
 
 /// Differences shown one by one; the rest is counted.
 const SHOWN: usize = 20;
@@ -200,6 +200,41 @@ impl Kind for Scrub {
             fact: format!("scrub:{}", self.name),
             value: format!("{self:?}"),
         }]
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let writes = matches!(self.action.as_str(), "write" | "symlink" | "drop-lines");
+        let moded = matches!(self.action.as_str(), "write" | "truncate");
+        if self.paths.is_empty() {
+            faults.push(Fault::new(
+                "paths",
+                "`paths` is empty",
+                "name at least one path",
+            ));
+        }
+        if writes && self.content.is_none() {
+            faults.push(Fault::new(
+                "action",
+                "this action needs `content`",
+                "add content = \"…\", or use truncate",
+            ));
+        }
+        if !writes && self.content.is_some() {
+            faults.push(Fault::new(
+                "content",
+                "only write, symlink and drop-lines have `content`",
+                "remove it",
+            ));
+        }
+        if !moded && self.mode.is_some() {
+            faults.push(Fault::new(
+                "mode",
+                "only write and truncate have `mode`",
+                "remove it",
+            ));
+        }
+        faults
     }
 
     fn observe(&self, host: &Host) -> Result<Seen> {
