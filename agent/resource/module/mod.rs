@@ -173,6 +173,3 @@ impl Kind for Module {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;
