@@ -12,6 +12,7 @@
 
 mod cli;
 mod flow;
+mod kinds;
 mod layering;
 mod machine;
 mod offline;

@@ -3,4 +3,5 @@
 
 pub(crate) mod fake;
 pub(crate) mod machine;
+pub(crate) mod namespace;
 pub(crate) mod offline;

@@ -191,6 +191,3 @@ impl Kind for Module {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

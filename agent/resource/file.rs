@@ -286,6 +286,3 @@ impl Kind for File {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;
