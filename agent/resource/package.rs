@@ -1,12 +1,13 @@
 //! Kind `package`: a package installed, within its version bounds, held or not.
 //! It is separate because all packages of a policy go in one transaction.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::host::Host;
+use crate::error::Result;
+use crate::host::{Host, Installed, PackageRequest};
 use crate::resource::schema::{Check, Field, Type};
 use crate::resource::{Claim, Diff, Fault, Kind, Phase, Place};
 
@@ -31,15 +32,70 @@ pub struct Package {
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Seen {}
+pub struct Seen {
+    /// The package as the database has it.
+    pub installed: Option<Installed>,
+    /// Which of `version`, `min` and `max` the installed version does not meet: comparing is the family's business.
+    pub unmet: Vec<&'static str>,
+    /// What is left of an interrupted transaction, whatever its package: nothing is certain before it is finished.
+    pub interrupted: Option<String>,
+}
 
 /// A step.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {}
+pub enum Action {
+    /// Finish an interrupted transaction.
+    Repair,
+    /// Install or upgrade.
+    Install(PackageRequest),
+    /// Hold or release.
+    Hold(String, bool),
+}
 
 impl fmt::Display for Action {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Repair => write!(f, "finish the interrupted package transaction"),
+            Action::Install(PackageRequest { name, version }) => match version {
+                Some(version) => write!(f, "install {name} {version}"),
+                None => write!(f, "install {name}"),
+            },
+            Action::Hold(name, true) => write!(f, "hold {name}"),
+            Action::Hold(name, false) => write!(f, "release {name}"),
+        }
+    }
+}
+
+impl Package {
+    /// The bounds as the policy has them, with the orderings that meet them.
+    fn bounds(&self) -> impl Iterator<Item = (&'static str, &str, &'static [Ordering])> {
+        use Ordering::{Equal, Greater, Less};
+        [
+            ("version", &self.version, &[Equal][..]),
+            ("min", &self.min, &[Equal, Greater][..]),
+            ("max", &self.max, &[Equal, Less][..]),
+        ]
+        .into_iter()
+        .filter_map(|(name, value, meets)| Some((name, value.as_deref()?, meets)))
+    }
+
+    /// The wanted state in words.
+    fn wanted(&self) -> String {
+        let bounds: Vec<_> = self
+            .bounds()
+            .map(|(name, value, _)| format!("{name} {value}"))
+            .collect();
+        match bounds.is_empty() {
+            true => "installed".to_owned(),
+            false => bounds.join(", "),
+        }
+    }
+
+    fn install(&self) -> Action {
+        Action::Install(PackageRequest {
+            name: self.name.clone(),
+            version: self.version.clone(),
+        })
     }
 }
 
@@ -93,15 +149,165 @@ impl Kind for Package {
         }]
     }
 
-    fn observe(&self, _host: &Host) -> Result<Seen> {
-        Err(Error::host("observe: not built yet"))
+    fn observe(&self, host: &Host) -> Result<Seen> {
+        let installed = host.packages.installed()?.get(&self.name).cloned();
+        let unmet = match &installed {
+            None => Vec::new(),
+            Some(now) => self
+                .bounds()
+                .filter(|(_, want, meets)| {
+                    !meets.contains(&host.packages.compare(&now.version, want))
+                })
+                .map(|(name, _, _)| name)
+                .collect(),
+        };
+        Ok(Seen {
+            installed,
+            unmet,
+            interrupted: host.packages.interrupted()?,
+        })
     }
 
-    fn diff(&self, _seen: &Seen, _place: Place) -> Diff<Action> {
-        Diff::default()
+    fn diff(&self, seen: &Seen, _place: Place) -> Diff<Action> {
+        let mut diff = Diff::default();
+        if let Some(left) = &seen.interrupted {
+            diff.differs("package database", left, "every package configured");
+            diff.actions.push(Action::Repair);
+        }
+        match &seen.installed {
+            None => {
+                diff.differs("package", "absent", self.wanted());
+                diff.actions.push(self.install());
+            }
+            Some(now) => self.diff_version(now, &seen.unmet, &mut diff),
+        }
+        if seen.installed.as_ref().is_some_and(|now| now.held) != self.hold {
+            let word = |held| if held { "held" } else { "not held" };
+            diff.differs("hold", word(!self.hold), word(self.hold));
+            diff.actions
+                .push(Action::Hold(self.name.clone(), self.hold));
+        }
+        diff
     }
 
-    fn apply(_batch: &[(&Self, &Action)], _host: &Host) -> Result<()> {
-        Err(Error::host("apply: not built yet"))
+    fn apply(batch: &[(&Self, &Action)], host: &Host) -> Result<()> {
+        if batch.iter().any(|(_, action)| **action == Action::Repair) {
+            host.packages.repair()?;
+        }
+        let install: Vec<PackageRequest> = batch
+            .iter()
+            .filter_map(|(_, action)| match action {
+                Action::Install(request) => Some(request.clone()),
+                _ => None,
+            })
+            .collect();
+        if !install.is_empty() {
+            host.packages.install(&install)?;
+        }
+        for held in [true, false] {
+            let names: Vec<String> = batch
+                .iter()
+                .filter_map(|(_, action)| match action {
+                    Action::Hold(name, want) if *want == held => Some(name.clone()),
+                    _ => None,
+                })
+                .collect();
+            if !names.is_empty() {
+                host.packages.set_hold(&names, held)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Package {
+    fn diff_version(&self, now: &Installed, unmet: &[&str], diff: &mut Diff<Action>) {
+        for (name, want, _) in self.bounds().filter(|(name, ..)| unmet.contains(name)) {
+            diff.differs(name, now.version.as_str(), want);
+        }
+        // Above max alone there is nothing to ask for: which older version is wanted, only an exact one says.
+        if unmet.iter().any(|name| *name != "max") {
+            diff.actions.push(self.install());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(edit: impl FnOnce(&mut Package)) -> Package {
+        let mut package = Package {
+            name: "p".into(),
+            version: None,
+            min: None,
+            max: None,
+            hold: false,
+        };
+        edit(&mut package);
+        package
+    }
+
+    fn seen(held: bool, unmet: &[&'static str]) -> Seen {
+        Seen {
+            installed: Some(Installed {
+                version: "2".into(),
+                arch: "amd64".into(),
+                held,
+                complete: true,
+            }),
+            unmet: unmet.to_vec(),
+            interrupted: None,
+        }
+    }
+
+    fn absent() -> Seen {
+        Seen {
+            installed: None,
+            ..seen(false, &[])
+        }
+    }
+
+    #[test]
+    fn differences_and_steps_follow_the_wanted_state() {
+        let plain = package(|_| {});
+        let exact = package(|p| p.version = Some("1".into()));
+        let min = package(|p| p.min = Some("3".into()));
+        let max = package(|p| p.max = Some("1".into()));
+        let hold = package(|p| p.hold = true);
+        let torn = Seen {
+            interrupted: Some("x".into()),
+            ..seen(false, &[])
+        };
+        let table: [(&Package, Seen, usize, &[&str]); 11] = [
+            (&plain, seen(false, &[]), 0, &[]),
+            (&plain, absent(), 1, &["install p"]),
+            (&plain, seen(true, &[]), 1, &["release p"]),
+            (
+                &plain,
+                torn,
+                1,
+                &["finish the interrupted package transaction"],
+            ),
+            (&exact, absent(), 1, &["install p 1"]),
+            (&exact, seen(false, &["version"]), 1, &["install p 1"]),
+            (&min, seen(false, &["min"]), 1, &["install p"]),
+            (&max, seen(false, &["max"]), 1, &[]),
+            (&max, seen(false, &[]), 0, &[]),
+            (&hold, absent(), 2, &["install p", "hold p"]),
+            (&hold, seen(true, &[]), 0, &[]),
+        ];
+        for (wanted, seen, differences, steps) in table {
+            let diff = wanted.diff(&seen, Place::Build);
+            let shown: Vec<_> = diff.actions.iter().map(ToString::to_string).collect();
+            assert_eq!(
+                (diff.differences.len(), shown.as_slice()),
+                (
+                    differences,
+                    &steps.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()[..]
+                ),
+                "{wanted:?} {seen:?}"
+            );
+        }
     }
 }

@@ -2,11 +2,13 @@
 //! It is separate because what it does is not ours to diff: only its check says whether it is needed.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::host::Host;
+use crate::error::{Context as _, Error, Result};
+use crate::host::root::sha256;
+use crate::host::{Cmd, Host, Output};
 use crate::resource::schema::{Check, Field, Type};
 use crate::resource::{Claim, Diff, Kind, Phase, Place};
 
@@ -30,15 +32,41 @@ fn default_timeout() -> u64 {
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Seen {}
+pub struct Seen {
+    /// How the check ended.
+    pub check_exit: i32,
+    /// SHA-256 of the check's text, in hex.
+    pub check_sha256: String,
+    /// SHA-256 of the script's text, in hex.
+    pub run_sha256: String,
+}
 
 /// A step.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {}
+pub enum Action {
+    /// Run the script, known by this digest.
+    Run {
+        /// SHA-256 of its text, in hex.
+        sha256: String,
+    },
+}
 
 impl fmt::Display for Action {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Action::Run { sha256 } = self;
+        write!(
+            f,
+            "run the script (sha256 {})",
+            sha256.get(..12).unwrap_or(sha256)
+        )
+    }
+}
+
+impl Script {
+    fn shell(&self, text: &str, host: &Host) -> Result<Output> {
+        let limit = Duration::from_secs(self.timeout);
+        host.exec
+            .run(&Cmd::new(["/bin/sh", "-c", text]).timeout(limit))
     }
 }
 
@@ -78,15 +106,73 @@ impl Kind for Script {
         }]
     }
 
-    fn observe(&self, _host: &Host) -> Result<Seen> {
-        Err(Error::host("observe: not built yet"))
+    fn observe(&self, host: &Host) -> Result<Seen> {
+        let output = self
+            .shell(&self.check, host)
+            .context(|| format!("run the check of script {}", self.name))?;
+        Ok(Seen {
+            check_exit: output.code,
+            check_sha256: sha256(self.check.as_bytes()),
+            run_sha256: sha256(self.run.as_bytes()),
+        })
     }
 
-    fn diff(&self, _seen: &Seen, _place: Place) -> Diff<Action> {
-        Diff::default()
+    fn diff(&self, seen: &Seen, _place: Place) -> Diff<Action> {
+        let mut diff = Diff::default();
+        if seen.check_exit != 0 {
+            diff.differs("check", format!("exit {}", seen.check_exit), "exit 0");
+            diff.actions.push(Action::Run {
+                sha256: seen.run_sha256.clone(),
+            });
+        }
+        diff
     }
 
-    fn apply(_batch: &[(&Self, &Action)], _host: &Host) -> Result<()> {
-        Err(Error::host("apply: not built yet"))
+    fn apply(batch: &[(&Self, &Action)], host: &Host) -> Result<()> {
+        for (script, _) in batch {
+            let doing = || format!("run script {}", script.name);
+            let output = script.shell(&script.run, host).context(doing)?;
+            if !output.ok() {
+                let errors = output.errors();
+                let said = errors.lines().rfind(|line| !line.trim().is_empty());
+                return Err(Error::host(doing())
+                    .because(format!(
+                        "exit {}: {}",
+                        output.code,
+                        said.unwrap_or("nothing on standard error")
+                    ))
+                    .hint(
+                        "run it by hand on the build machine; its check decides whether it is done",
+                    ));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_failing_check_asks_for_a_run() {
+        let script = Script {
+            name: "s".into(),
+            check: "true".into(),
+            run: "true".into(),
+            timeout: 1,
+        };
+        for (check_exit, steps) in [(0, 0), (1, 1), (127, 1)] {
+            let seen = Seen {
+                check_exit,
+                check_sha256: String::new(),
+                run_sha256: "0123456789abcdef".into(),
+            };
+            let diff = script.diff(&seen, Place::Node);
+            assert_eq!((diff.actions.len(), diff.conforms()), (steps, steps == 0));
+            for action in diff.actions {
+                assert_eq!(action.to_string(), "run the script (sha256 0123456789ab)");
+            }
+        }
     }
 }

@@ -1,10 +1,16 @@
 //! Packages: what the database says is installed, and asking the package manager for more.
 //! It is separate so that one seam serves apt, dnf and the fakes.
 
+mod apt;
+mod status;
+mod version;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::error::Result;
+
+pub use apt::Apt;
 
 /// One installed package.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -32,6 +38,13 @@ pub struct PackageRequest {
 pub trait Packages {
     /// Installed packages by name (`name:arch` for a second architecture); read without a process, cached until changed.
     fn installed(&self) -> Result<Rc<BTreeMap<String, Installed>>>;
+    /// Whether a transaction was interrupted and what is left of it; none when all is configured.
+    fn interrupted(&self) -> Result<Option<String>> {
+        let all = self.installed()?;
+        let open = all.iter().filter(|(_, package)| !package.complete);
+        let names: Vec<&str> = open.map(|(name, _)| name.as_str()).take(4).collect();
+        Ok((!names.is_empty()).then(|| format!("not configured: {}", names.join(", "))))
+    }
     /// Installs all in one transaction, waiting for locks and retrying network faults. Already there: no change.
     fn install(&self, wanted: &[PackageRequest]) -> Result<()>;
     /// Holds or releases packages. Already so: no change.

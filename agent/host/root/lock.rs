@@ -3,9 +3,9 @@
 
 use std::io::{Seek as _, Write as _};
 
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::{FcntlArg, Flock, FlockArg, OFlag, fcntl};
 
-use super::Root;
+use super::{Root, found};
 use crate::error::{Context as _, Result};
 
 /// A lock that is held until it is dropped.
@@ -15,6 +15,24 @@ pub struct Lock {
 }
 
 impl Root {
+    /// The process that holds a record lock (fcntl(2), as dpkg and apt use) on a file; none when nobody does.
+    /// A holder in another PID namespace is 0.
+    pub fn lock_holder(&self, path: &str) -> Result<Option<i32>> {
+        let doing = || format!("ask who holds {path}");
+        let Some(fd) = found(self.open_at(path, OFlag::O_RDONLY, 0)).context(doing)? else {
+            return Ok(None);
+        };
+        let mut lock = nix::libc::flock {
+            l_type: i16::try_from(nix::libc::F_WRLCK).unwrap_or_default(),
+            l_whence: i16::try_from(nix::libc::SEEK_SET).unwrap_or_default(),
+            l_start: 0,
+            l_len: 0,
+            l_pid: 0,
+        };
+        fcntl(&fd, FcntlArg::F_GETLK(&mut lock)).context(doing)?;
+        Ok((i32::from(lock.l_type) != nix::libc::F_UNLCK).then_some(lock.l_pid))
+    }
+
     /// Takes the lock at a path and writes `holder` in it; when another has it, says who.
     pub fn try_lock(&self, path: &str, holder: &str) -> Result<std::result::Result<Lock, String>> {
         let doing = || format!("lock {path}");

@@ -1,0 +1,196 @@
+//! Running apt-get: its options, new indexes where needed, and trying again where that helps.
+//! It is separate because it is the only place that decides when a failure is final.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::fault::{self, Fault};
+use super::{Apt, INSTALL, LISTS};
+use crate::error::{Error, Result};
+use crate::host::packages::{Installed, PackageRequest};
+use crate::host::{Cmd, Output, Packages as _};
+
+/// How often a command that may succeed later is tried.
+const TRIES: u32 = 3;
+/// The first pause before trying again; doubled each time.
+const PAUSE: Duration = Duration::from_secs(2);
+/// How long fetching the indexes may take.
+const UPDATE: Duration = Duration::from_secs(900);
+
+/// Options of every apt-get. Recommended packages are left out: an image holds what its policy names. PATH is given
+/// because apt would otherwise set its own for dpkg, without the programs that stand before others in a tree.
+/// An index that cannot be fetched is an error: silently old indexes would bake old packages.
+const OPTIONS: &[&str] = &[
+    "-y",
+    "-q",
+    "--no-install-recommends",
+    "-o=Dpkg::Options::=--force-confdef",
+    "-o=Dpkg::Options::=--force-confold",
+    "-o=DPkg::Path=/run/nodeagent-child:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "-o=DPkg::Lock::Timeout=60",
+    "-o=Dpkg::Use-Pty=0",
+    "-o=APT::Update::Error-Mode=any",
+    "-o=Acquire::http::Timeout=30",
+    "-o=Acquire::https::Timeout=30",
+];
+
+/// Environment in which no maintainer script asks a question or restarts what it was not asked to.
+pub(super) fn noninteractive(cmd: Cmd) -> Cmd {
+    cmd.env("DEBIAN_FRONTEND", "noninteractive")
+        .env("DEBIAN_PRIORITY", "critical")
+        .env("APT_LISTCHANGES_FRONTEND", "none")
+        .env("APT_LISTBUGS_FRONTEND", "none")
+        .env("NEEDRESTART_MODE", "l")
+        .env("UCF_FORCE_CONFFOLD", "1")
+}
+
+/// Arguments of `apt-get install` for the wanted packages.
+pub(super) fn install_args(
+    wanted: &[PackageRequest],
+    installed: &BTreeMap<String, Installed>,
+) -> Vec<String> {
+    let mut args = Vec::new();
+    if wanted.iter().any(|package| package.version.is_some()) {
+        args.push("--allow-downgrades".to_owned());
+    }
+    let held = |p: &PackageRequest| installed.get(&p.name).is_some_and(|now| now.held);
+    if wanted.iter().any(held) {
+        args.push("--allow-change-held-packages".to_owned());
+    }
+    args.push("--".to_owned());
+    args.extend(wanted.iter().map(|package| match &package.version {
+        Some(version) => format!("{}={version}", package.name),
+        None => package.name.clone(),
+    }));
+    args
+}
+
+fn apt_get(verb: &str, args: &[String], limit: Duration) -> Cmd {
+    let head = ["apt-get"].iter().chain(OPTIONS).copied().chain([verb]);
+    let argv = head.map(str::to_owned).chain(args.iter().cloned());
+    noninteractive(Cmd::new(argv)).timeout(limit)
+}
+
+impl Apt {
+    /// Installs, and finishes an interrupted transaction first where apt asks for that.
+    pub(super) fn install_or_repair(&self, args: &[String]) -> Result<()> {
+        let output = self.install_with_lists(args)?;
+        if output.ok() || fault::classify(&output) != Fault::Interrupted {
+            return finished(&output);
+        }
+        self.repair()?;
+        finished(&self.install_with_lists(args)?)
+    }
+
+    /// Fetches what a broken dependency lacks.
+    pub(super) fn fix_broken(&self) -> Result<()> {
+        finished(&self.install_with_lists(&["--fix-broken".to_owned()])?)
+    }
+
+    /// Installs, with new indexes first where there are none, and once more with new ones where a candidate lacks.
+    fn install_with_lists(&self, args: &[String]) -> Result<Output> {
+        let install = apt_get("install", args, INSTALL);
+        let fresh = !self.has_lists()?;
+        if fresh {
+            self.update()?;
+        }
+        let output = self.tried(&install)?;
+        if output.ok() || fresh || fault::classify(&output) != Fault::Candidate {
+            return Ok(output);
+        }
+        self.say(format!(
+            "fetching new package indexes: {}",
+            fault::meaning(&output)
+        ));
+        self.update()?;
+        self.tried(&install)
+    }
+
+    /// Runs a command that takes dpkg's lock and must succeed.
+    pub(super) fn locked(&self, cmd: &Cmd) -> Result<()> {
+        finished(&self.tried(cmd)?)
+    }
+
+    fn update(&self) -> Result<()> {
+        tracing::info!("fetching package indexes");
+        finished(&self.tried(&apt_get("update", &[], UPDATE))?)
+    }
+
+    /// Whether any index was ever fetched.
+    fn has_lists(&self) -> Result<bool> {
+        let names = self.root.list(LISTS)?;
+        Ok(names.iter().any(|name| name.contains("_Packages")))
+    }
+
+    /// Runs under the locks, and again after a pause for faults that pass.
+    fn tried(&self, cmd: &Cmd) -> Result<Output> {
+        let mut pause = PAUSE;
+        for attempt in 1.. {
+            self.wait_for_locks()?;
+            let output = self.exec.run(cmd)?;
+            let fault = fault::classify(&output);
+            let passes = matches!(fault, Fault::Lock | Fault::Network);
+            if output.ok() || !passes || attempt >= TRIES {
+                return Ok(output);
+            }
+            self.say(format!(
+                "attempt {attempt} of {TRIES} failed, trying again in {} s: {}",
+                pause.as_secs(),
+                fault::meaning(&output)
+            ));
+            self.clock.sleep(pause);
+            pause *= 2;
+        }
+        Err(Error::host("run apt-get: no attempt was made"))
+    }
+
+    fn say(&self, note: String) {
+        tracing::warn!("{note}");
+        self.notes.add(note);
+    }
+}
+
+fn finished(output: &Output) -> Result<()> {
+    if output.ok() {
+        return Ok(());
+    }
+    let next = fault::next_step(fault::classify(output));
+    Err(Error::host(fault::meaning(output)).hint(next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(name: &str, version: Option<&str>) -> PackageRequest {
+        PackageRequest {
+            name: name.to_owned(),
+            version: version.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn dangerous_options_come_only_with_their_need() {
+        let held = Installed {
+            version: "1".into(),
+            arch: "amd64".into(),
+            held: true,
+            complete: true,
+        };
+        let installed = BTreeMap::from([("h".to_owned(), held)]);
+        let table = [
+            (vec![request("a", None)], "-- a"),
+            (
+                vec![request("a", Some("1:2"))],
+                "--allow-downgrades -- a=1:2",
+            ),
+            (
+                vec![request("a", None), request("h", None)],
+                "--allow-change-held-packages -- a h",
+            ),
+        ];
+        for (wanted, want) in table {
+            assert_eq!(install_args(&wanted, &installed).join(" "), want);
+        }
+    }
+}
