@@ -7,7 +7,13 @@ use crate::support::offline::{Mini, code, command};
 
 #[test]
 fn usage_errors_are_2_and_touch_nothing() {
-    for args in [&[][..], &["nonsense"], &["plan", "--phase", "nonsense"], &["plan", "--profile", "nonsense"], &["verify", "--skip"]] {
+    for args in [
+        &[][..],
+        &["nonsense"],
+        &["plan", "--phase", "nonsense"],
+        &["plan", "--profile", "nonsense"],
+        &["verify", "--skip"],
+    ] {
         let output = command(args).output().unwrap();
         assert_eq!(code(&output), 2, "{args:?}");
         assert!(output.stdout.is_empty(), "{args:?}: stdout is data only");
@@ -18,7 +24,10 @@ fn usage_errors_are_2_and_touch_nothing() {
 #[test]
 fn a_wrong_os_is_refused_before_anything_is_observed() {
     let mini = Mini::new();
-    mini.put("etc/os-release", "ID=ubuntu\nVERSION_ID=\"22.04\"\nID_LIKE=debian\n");
+    mini.put(
+        "etc/os-release",
+        "ID=ubuntu\nVERSION_ID=\"22.04\"\nID_LIKE=debian\n",
+    );
     let output = mini.bake(&[]);
     assert_eq!(code(&output), 4);
     let said = String::from_utf8_lossy(&output.stderr);
@@ -33,11 +42,23 @@ fn every_verb_has_examples_and_every_argument_a_sentence() {
     for verb in tree.get_subcommands() {
         verbs += 1;
         let leaves: Vec<_> = verb.get_subcommands().collect();
-        let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let help = verb
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let inner = leaves.iter().all(|leaf| leaf.get_after_help().is_some()) && !leaves.is_empty();
-        assert!(help.contains("Example") || inner, "{} has no example", verb.get_name());
+        assert!(
+            help.contains("Example") || inner,
+            "{} has no example",
+            verb.get_name()
+        );
         for argument in verb.get_arguments() {
-            assert!(argument.get_help().is_some(), "{} {}", verb.get_name(), argument.get_id());
+            assert!(
+                argument.get_help().is_some(),
+                "{} {}",
+                verb.get_name(),
+                argument.get_id()
+            );
         }
     }
     assert!(verbs >= 8, "{verbs}");
@@ -47,7 +68,11 @@ fn every_verb_has_examples_and_every_argument_a_sentence() {
 fn completions_are_shell_that_parses() {
     let output = command(&["completions", "bash"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
-    let mut check = std::process::Command::new("bash").arg("-n").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut check = std::process::Command::new("bash")
+        .arg("-n")
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     std::io::Write::write_all(&mut check.stdin.take().unwrap(), &output.stdout).unwrap();
     assert!(check.wait().unwrap().success());
     assert!(String::from_utf8_lossy(&output.stdout).contains("generalize"));
@@ -58,7 +83,10 @@ fn the_second_bake_is_refused_with_the_name_of_the_first() {
     let mini = Mini::new();
     std::fs::create_dir_all(mini.path().join("var/lib/nodeagent")).unwrap();
     let root = nodeagent::host::Root::open(mini.path()).unwrap();
-    let held = root.try_lock(nodeagent::record::LOCK, "bake, process 42").unwrap().unwrap();
+    let held = root
+        .try_lock(nodeagent::record::LOCK, "bake, process 42")
+        .unwrap()
+        .unwrap();
     let output = mini.bake(&[]);
     assert_eq!(code(&output), 4);
     assert!(String::from_utf8_lossy(&output.stderr).contains("bake, process 42"));
@@ -73,7 +101,11 @@ fn the_log_is_plain_and_the_data_is_json_in_a_pipe() {
     let output = mini.bake(&["--json"]);
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(!log.contains('\u{1b}'), "no colour in a pipe");
-    assert!(log.lines().any(|line| line.contains("done file:/etc/motd: ")), "{log}");
+    assert!(
+        log.lines()
+            .any(|line| line.contains("done file:/etc/motd: ")),
+        "{log}"
+    );
     serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
 }
 

@@ -29,12 +29,17 @@ impl Progress for Silent {
 /// An entry as policy.json has it, with the common fields filled in.
 fn entry(id: &str, mut fact: Value) -> Value {
     let common = json!({"id": id, "reason": "because", "places": ["build", "image", "node"], "origin": "test:1"});
-    fact.as_object_mut().unwrap().extend(common.as_object().unwrap().clone());
+    fact.as_object_mut()
+        .unwrap()
+        .extend(common.as_object().unwrap().clone());
     fact
 }
 
 fn file(path: &str, content: &str) -> Value {
-    let own = (nix::unistd::getuid().to_string(), nix::unistd::getgid().to_string());
+    let own = (
+        nix::unistd::getuid().to_string(),
+        nix::unistd::getgid().to_string(),
+    );
     let digest = nodeagent::host::root::sha256(content.as_bytes());
     entry(
         &format!("file:{path}"),
@@ -43,16 +48,28 @@ fn file(path: &str, content: &str) -> Value {
 }
 
 fn directory(path: &str) -> Value {
-    let own = (nix::unistd::getuid().to_string(), nix::unistd::getgid().to_string());
-    entry(&format!("directory:{path}"), json!({"kind": "directory", "path": path, "owner": own.0, "group": own.1}))
+    let own = (
+        nix::unistd::getuid().to_string(),
+        nix::unistd::getgid().to_string(),
+    );
+    entry(
+        &format!("directory:{path}"),
+        json!({"kind": "directory", "path": path, "owner": own.0, "group": own.1}),
+    )
 }
 
 fn package(name: &str) -> Value {
-    entry(&format!("package:{name}"), json!({"kind": "package", "name": name}))
+    entry(
+        &format!("package:{name}"),
+        json!({"kind": "package", "name": name}),
+    )
 }
 
 fn unit(name: &str, active: &str) -> Value {
-    entry(&format!("unit:{name}"), json!({"kind": "unit", "name": name, "enabled": "enabled", "active": active}))
+    entry(
+        &format!("unit:{name}"),
+        json!({"kind": "unit", "name": name, "enabled": "enabled", "active": active}),
+    )
 }
 
 fn policy(entries: &[Value]) -> Policy {
@@ -84,18 +101,36 @@ fn bench() -> Bench {
     let dir = tempfile::tempdir().unwrap();
     let (host, fakes) = fake_parts(dir.path());
     fakes.units.add("chrony.service", "disabled", "inactive");
+    for name in ["chrony", "socat"] {
+        fakes.packages.offer(name, "1");
+    }
     Bench { dir, host, fakes }
 }
 
-fn bake(bench: &mut Bench, policy: &Policy, stop: &dyn Fn() -> Option<i32>) -> Result<Outcome, Error> {
+fn bake(
+    bench: &mut Bench,
+    policy: &Policy,
+    stop: &dyn Fn() -> Option<i32>,
+) -> Result<Outcome, Error> {
     let mut journal = Journal::build(&bench.host.root, "salt")?;
     let scope = Scope::default();
-    Run { policy, place: Place::Build, scope: &scope, progress: &mut Silent, stop, after_step: &|_| {} }
-        .go(&mut bench.host, &mut journal)
+    Run {
+        policy,
+        place: Place::Build,
+        scope: &scope,
+        progress: &mut Silent,
+        stop,
+        after_step: &|_| {},
+    }
+    .go(&mut bench.host, &mut journal)
 }
 
 fn plan(bench: &Bench, policy: &Policy) -> Plan {
-    Plan::new(policy, &observe(&policy.entries, |_| true, &bench.host), Place::Build)
+    Plan::new(
+        policy,
+        &observe(&policy.entries, |_| true, &bench.host),
+        Place::Build,
+    )
 }
 
 /// Every path below the root with its content, but for our own state.
@@ -108,7 +143,11 @@ fn tree(root: &Path) -> Vec<(String, Vec<u8>)> {
             if path.ends_with("var/lib/nodeagent") {
                 continue;
             }
-            let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+            let name = path
+                .strip_prefix(root)
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
             if path.is_dir() {
                 todo.push(path);
                 found.push((name, Vec::new()));
@@ -128,7 +167,10 @@ fn the_second_bake_changes_nothing() {
     assert!(first.failed.is_empty(), "{:?}", first.failed);
     assert!(first.steps.len() >= 5, "{:?}", first.steps);
     let second = bake(&mut bench, &demo(), &|| None).unwrap();
-    assert_eq!((second.steps.len(), second.failed.len(), second.entries), (0, 0, 6));
+    assert_eq!(
+        (second.steps.len(), second.failed.len(), second.entries),
+        (0, 0, 6)
+    );
     assert_eq!(plan(&bench, &demo()).changes(), 0);
 }
 
@@ -137,7 +179,10 @@ fn packages_go_in_one_transaction() {
     let mut bench = bench();
     bake(&mut bench, &demo(), &|| None).unwrap();
     let changes = bench.fakes.packages.calls.changes();
-    let installs: Vec<_> = changes.iter().filter(|c| c.starts_with("install")).collect();
+    let installs: Vec<_> = changes
+        .iter()
+        .filter(|c| c.starts_with("install"))
+        .collect();
     assert_eq!(installs.len(), 1, "{changes:?}");
 }
 
@@ -149,11 +194,26 @@ fn a_plan_touches_nothing_and_bake_does_what_it_said() {
     assert!(planned.changes() >= 5);
     assert_eq!(tree(bench.dir.path()), before);
     let text = planned.to_string();
-    assert!(text.contains("package:chrony") && text.contains("# because"), "{text}");
+    assert!(
+        text.contains("package:chrony") && text.contains("# because"),
+        "{text}"
+    );
     let done = bake(&mut bench, &demo(), &|| None).unwrap();
-    let said: Vec<String> = planned.items.iter().flat_map(|item| item.steps.clone()).collect();
-    for step in done.steps.iter().filter(|step| step.id.starts_with("file:")) {
-        assert!(said.contains(&step.action), "{} was not planned: {said:?}", step.action);
+    let said: Vec<String> = planned
+        .items
+        .iter()
+        .flat_map(|item| item.steps.clone())
+        .collect();
+    for step in done
+        .steps
+        .iter()
+        .filter(|step| step.id.starts_with("file:"))
+    {
+        assert!(
+            said.contains(&step.action),
+            "{} was not planned: {said:?}",
+            step.action
+        );
     }
 }
 
@@ -175,7 +235,11 @@ fn stopped_after_every_step_and_resumed_it_ends_in_the_same_tree() {
         let rest = bake(&mut bench, &demo(), &|| None).unwrap();
         assert!(rest.failed.is_empty(), "{:?}", rest.failed);
         assert_eq!(rest.steps.len(), steps - stop_after);
-        assert_eq!(tree(bench.dir.path()), wanted, "stopped after step {stop_after}");
+        assert_eq!(
+            tree(bench.dir.path()),
+            wanted,
+            "stopped after step {stop_after}"
+        );
     }
 }
 
@@ -187,9 +251,16 @@ fn a_fault_fails_the_bake_names_the_entry_and_later_phases_wait() {
     assert_eq!(outcome.failed.len(), 1);
     assert!(outcome.failed[0].id.contains("package:chrony"));
     assert!(outcome.failed[0].error.contains("injected fault"));
-    assert!(!bench.dir.path().join("a").exists(), "files come after packages");
+    assert!(
+        !bench.dir.path().join("a").exists(),
+        "files come after packages"
+    );
     let events = journal::events(&bench.host.root).unwrap();
-    assert!(events.iter().any(|e| matches!(e, journal::Event::Failed { .. })));
+    assert!(
+        events
+            .iter()
+            .any(|e| matches!(e, journal::Event::Failed { .. }))
+    );
     let again = bake(&mut bench, &demo(), &|| None).unwrap();
     assert!(again.failed.is_empty());
 }
@@ -199,7 +270,11 @@ fn an_entry_that_cannot_be_looked_at_is_a_failure_and_never_silence() {
     let mut bench = bench();
     bench.fakes.units.calls.fail_on("state", 1);
     let planned = plan(&bench, &demo());
-    let item = planned.items.iter().find(|item| item.id == "unit:chrony.service").unwrap();
+    let item = planned
+        .items
+        .iter()
+        .find(|item| item.id == "unit:chrony.service")
+        .unwrap();
     assert_eq!(item.could_not_check.len(), 1);
     assert!(!item.diff.conforms());
 }
@@ -229,7 +304,10 @@ fn a_missing_premise_is_named() {
 #[test]
 fn image_entries_say_that_they_cannot_be_looked_at() {
     let mut bench = bench();
-    let image = entry("image:r/x:1", json!({"kind": "image", "ref": "r/x:1", "allow_tag": true}));
+    let image = entry(
+        "image:r/x:1",
+        json!({"kind": "image", "ref": "r/x:1", "allow_tag": true}),
+    );
     let planned = plan(&bench, &policy(&[image]));
     assert_eq!(planned.items[0].could_not_check.len(), 1);
 }

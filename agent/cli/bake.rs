@@ -11,15 +11,17 @@ use super::setup::{PolicyChoice, ScopeArgs};
 use super::{Io, output, setup};
 use crate::apply::{Outcome, Run};
 use crate::error::{Error, Exit, Result};
-use crate::host::{Host, Where};
 use crate::host::evidence::random_hex;
+use crate::host::{Host, Where};
 use crate::policy::Policy;
 use crate::record::{Journal, NODE_JOURNAL, marker, seal, stamp};
 use crate::resource::Place;
 
 /// Arguments of `bake`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  nodeagent bake --profile debian12-base --build-machine    in Packer's shell provisioner\n  nodeagent bake --phase units --skip unit:chrony.service   a part of the last policy again\n  nodeagent bake --list --profile debian12-base             ids, nothing is done\n  nodeagent --root /mnt/image bake --profile debian12-base  an unbooted tree\n\nRun it again at any time: it observes first and does only what is missing.")]
+#[command(
+    after_help = "Examples:\n  nodeagent bake --profile debian12-base --build-machine    in Packer's shell provisioner\n  nodeagent bake --phase units --skip unit:chrony.service   a part of the last policy again\n  nodeagent bake --list --profile debian12-base             ids, nothing is done\n  nodeagent --root /mnt/image bake --profile debian12-base  an unbooted tree\n\nRun it again at any time: it observes first and does only what is missing."
+)]
 pub struct BakeArgs {
     #[command(flatten)]
     policy: PolicyChoice,
@@ -71,10 +73,19 @@ pub fn run(args: &BakeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit
     let mut host = setup::host(root)?;
     let policy = setup::policy(&args.policy, &host)?;
     let scope = args.scope.scope(&policy)?;
-    let place = if args.place == BakePlace::Node { Place::Node } else { Place::Build };
+    let place = if args.place == BakePlace::Node {
+        Place::Node
+    } else {
+        Place::Build
+    };
     if args.list {
-        let ids = policy.entries.iter().filter(|entry| entry.at(place) && scope.holds(entry));
-        let text: String = ids.map(|entry| format!("{:<9} {}\n", entry.resource.phase().word(), entry.id)).collect();
+        let ids = policy
+            .entries
+            .iter()
+            .filter(|entry| entry.at(place) && scope.holds(entry));
+        let text: String = ids
+            .map(|entry| format!("{:<9} {}\n", entry.resource.phase().word(), entry.id))
+            .collect();
         output::text(io, &text)?;
         return Ok(Exit::Ok);
     }
@@ -129,8 +140,11 @@ fn begin_node(host: &mut Host) -> Result<Journal> {
     setup::load_evidence(host)?;
     seal::admit(&host.root, seal::Verb::Node)?;
     if stamp::read(&host.root)?.is_none() {
-        return Err(Error::refused("bake --place node: this node has not passed its first boot")
-            .hint("the gate unit nodeagent-firstboot.service stamps it; see `nodeagent firstboot`"));
+        return Err(
+            Error::refused("bake --place node: this node has not passed its first boot").hint(
+                "the gate unit nodeagent-firstboot.service stamps it; see `nodeagent firstboot`",
+            ),
+        );
     }
     Journal::open(&host.root, NODE_JOURNAL)
 }
@@ -145,7 +159,13 @@ fn exit(outcome: &Outcome) -> Exit {
     }
 }
 
-fn report(args: &BakeArgs, policy: &Policy, outcome: &Outcome, host: &Host, io: &mut Io<'_>) -> Result<()> {
+fn report(
+    args: &BakeArgs,
+    policy: &Policy,
+    outcome: &Outcome,
+    host: &Host,
+    io: &mut Io<'_>,
+) -> Result<()> {
     let seconds = host.clock.elapsed().as_secs_f64();
     let changes = outcome.steps.len();
     if args.json {

@@ -19,6 +19,8 @@ pub struct CompletionsArgs {
 pub fn run(args: &CompletionsArgs, io: &mut Io<'_>) -> Result<Exit> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "nodeagent", &mut text);
-    io.out.write_all(&text).context(|| "write the completions to stdout")?;
+    io.out
+        .write_all(&text)
+        .context(|| "write the completions to stdout")?;
     Ok(Exit::Ok)
 }

@@ -24,7 +24,9 @@ pub const RESULT: &str = "/run/nodeagent/firstboot.json";
 
 /// Arguments of `firstboot`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  nodeagent firstboot      what nodeagent-firstboot.service runs on every boot\n\nThe result is in /run/nodeagent/firstboot.json. It fails without a closed seal.")]
+#[command(
+    after_help = "Example:\n  nodeagent firstboot      what nodeagent-firstboot.service runs on every boot\n\nThe result is in /run/nodeagent/firstboot.json. It fails without a closed seal."
+)]
 pub struct FirstbootArgs {
     /// Print JSON.
     #[arg(long)]
@@ -48,7 +50,8 @@ struct Proof<'a> {
 /// Proves, writes the result, stamps.
 pub fn run(args: &FirstbootArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit> {
     if root.is_some() {
-        return Err(Error::usage("firstboot: --root has no meaning here").hint("use `nodeagent verify --root DIR --place node`"));
+        return Err(Error::usage("firstboot: --root has no meaning here")
+            .hint("use `nodeagent verify --root DIR --place node`"));
     }
     let mut host = Host::live()?;
     let proved = prove(&mut host);
@@ -66,7 +69,9 @@ pub fn run(args: &FirstbootArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result
         millis: u64::try_from(host.clock.elapsed().as_millis()).unwrap_or(u64::MAX),
         error,
         verdict,
-        observed: found.map(|found| found.observed.clone()).unwrap_or_default(),
+        observed: found
+            .map(|found| found.observed.clone())
+            .unwrap_or_default(),
     };
     leave(&proof, &host)?;
     if let (true, Some(new)) = (proof.ok, found.and_then(|found| found.new_stamp.as_ref())) {
@@ -106,7 +111,11 @@ fn prove(host: &mut Host) -> Result<Found> {
     let today = rfc3339(host.clock.now());
     let (copy, new_stamp) = standing(host)?;
     let verdict = judge(&policy, &plan, copy, today.get(..10).unwrap_or_default());
-    Ok(Found { verdict, observed: observed(&policy, &seen), new_stamp })
+    Ok(Found {
+        verdict,
+        observed: observed(&policy, &seen),
+        new_stamp,
+    })
 }
 
 /// Whether this machine was stamped before, and what a copy of another node's disk still has of that node.
@@ -129,11 +138,16 @@ fn standing(host: &Host) -> Result<(Vec<Finding>, Option<Stamp>)> {
 
 /// The tombstones are only as good as the record that holds them.
 fn record_is_sealed(host: &Host) -> Result<()> {
-    let sealed = seal::read(&host.root)?.and_then(|seal| seal.digests).map(|d| d.record);
+    let sealed = seal::read(&host.root)?
+        .and_then(|seal| seal.digests)
+        .map(|d| d.record);
     let now = host.root.digest(crate::record::RECORD)?;
     if sealed.is_none() || sealed != now {
-        return Err(Error::host(format!("use {}: it is not the record that was sealed", crate::record::RECORD))
-            .hint("the tombstones in it cannot be trusted: make the node again from the image"));
+        return Err(Error::host(format!(
+            "use {}: it is not the record that was sealed",
+            crate::record::RECORD
+        ))
+        .hint("the tombstones in it cannot be trusted: make the node again from the image"));
     }
     Ok(())
 }
@@ -160,15 +174,26 @@ fn show(proof: &Proof<'_>) -> String {
     if let Some(verdict) = proof.verdict {
         for finding in &verdict.findings {
             for d in &finding.differences {
-                lines.push(format!("failed  {}: {}: {} instead of {}", finding.id, d.what, d.have, d.want));
+                lines.push(format!(
+                    "failed  {}: {}: {} instead of {}",
+                    finding.id, d.what, d.have, d.want
+                ));
             }
             for r in &finding.remarks {
                 lines.push(format!("failed  {}: {}: {}", finding.id, r.what, r.why));
             }
         }
     }
-    let word = if proof.ok { "identity proved" } else { "identity NOT proved" };
-    let boot = if proof.first { "first boot" } else { "later boot" };
+    let word = if proof.ok {
+        "identity proved"
+    } else {
+        "identity NOT proved"
+    };
+    let boot = if proof.first {
+        "first boot"
+    } else {
+        "later boot"
+    };
     lines.push(format!("{word} ({boot}, {} ms)", proof.millis));
     lines.push(String::new());
     lines.join("\n")

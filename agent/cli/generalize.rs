@@ -20,7 +20,9 @@ use crate::verify::Finding;
 
 /// Arguments of `generalize`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  nodeagent generalize                    in the build machine, last; then power off\n  nodeagent generalize --list             what would be removed, by name\n  nodeagent --root /mnt/image generalize  an unbooted tree; closes the seal at once\n\nOn a running machine the seal stays `pending`: nodeagent-close.service removes the transport\n(leases, random seed, journal) at power off, after sshd and the network, and writes `closed`.")]
+#[command(
+    after_help = "Examples:\n  nodeagent generalize                    in the build machine, last; then power off\n  nodeagent generalize --list             what would be removed, by name\n  nodeagent --root /mnt/image generalize  an unbooted tree; closes the seal at once\n\nOn a running machine the seal stays `pending`: nodeagent-close.service removes the transport\n(leases, random seed, journal) at power off, after sshd and the network, and writes `closed`."
+)]
 pub struct GeneralizeArgs {
     #[command(flatten)]
     scope: ScopeArgs,
@@ -55,9 +57,14 @@ struct Report<'a> {
 
 /// Generalizes, or with `--close` finishes it.
 pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit> {
-    let mut host = if args.close { Host::closing()? } else { setup::host(root)? };
+    let mut host = if args.close {
+        Host::closing()?
+    } else {
+        setup::host(root)?
+    };
     let policy = setup::baked_policy(&host.root)?.ok_or_else(|| {
-        Error::refused("generalize: no bake has left its policy here").hint("run `nodeagent bake` first")
+        Error::refused("generalize: no bake has left its policy here")
+            .hint("run `nodeagent bake` first")
     })?;
     let scope = args.scope.scope(&policy)?;
     if args.list {
@@ -70,7 +77,11 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     }
     refuse(args, &host)?;
     let mut journal = Journal::open(&host.root, JOURNAL)?;
-    journal.add(&setup::begin(if args.close { "close" } else { "generalize" }, &policy, &host)?)?;
+    journal.add(&setup::begin(
+        if args.close { "close" } else { "generalize" },
+        &policy,
+        &host,
+    )?)?;
     let mut progress = output::progress(io);
     let die = args.die_after;
     let after_step = |done: usize| setup::die_after(die, done);
@@ -84,7 +95,11 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     };
     let outcome = work.go(&mut host, &mut journal)?;
     drop(progress);
-    let exit = if outcome.failed.is_empty() { Exit::Ok } else { Exit::Failed };
+    let exit = if outcome.failed.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Failed
+    };
     journal.add(&setup::end(&outcome, exit, &host))?;
     if exit != Exit::Ok {
         let text = output::summary("generalize", &outcome, host.clock.elapsed().as_secs_f64());
@@ -97,7 +112,8 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     } else {
         pending(&host, &policy, &scope, lock)?
     };
-    report(args, &policy, &outcome, &sealed, &host, io)
+    let seconds = host.clock.elapsed().as_secs_f64();
+    report(args, &policy, &outcome, (&sealed, seconds), io)
 }
 
 fn refuse(args: &GeneralizeArgs, host: &Host) -> Result<()> {
@@ -111,7 +127,9 @@ fn refuse(args: &GeneralizeArgs, host: &Host) -> Result<()> {
 fn list(policy: &Policy, scope: &crate::plan::Scope, io: &mut Io<'_>) -> Result<Exit> {
     let entries = policy.entries.iter();
     let mine = entries.filter(|e| e.at(Place::Image) && !e.at(Place::Build) && scope.holds(e));
-    let text: String = mine.map(|entry| format!("{:<28} {}\n", entry.id, entry.reason)).collect();
+    let text: String = mine
+        .map(|entry| format!("{:<28} {}\n", entry.id, entry.reason))
+        .collect();
     output::text(io, &text)?;
     Ok(Exit::Ok)
 }
@@ -119,12 +137,20 @@ fn list(policy: &Policy, scope: &crate::plan::Scope, io: &mut Io<'_>) -> Result<
 /// A second call on a pending machine only makes sure that the closing unit will run.
 fn already(host: &Host, io: &mut Io<'_>) -> Result<Exit> {
     super::seal::hand_over(host)?;
-    output::text(io, "already generalized: the seal is pending, power off to close it\n")?;
+    output::text(
+        io,
+        "already generalized: the seal is pending, power off to close it\n",
+    )?;
     Ok(Exit::Ok)
 }
 
-fn report(args: &GeneralizeArgs, policy: &Policy, outcome: &Outcome, sealed: &Sealed, host: &Host, io: &mut Io<'_>) -> Result<Exit> {
-    let seconds = host.clock.elapsed().as_secs_f64();
+fn report(
+    args: &GeneralizeArgs,
+    policy: &Policy,
+    outcome: &Outcome,
+    (sealed, seconds): (&Sealed, f64),
+    io: &mut Io<'_>,
+) -> Result<Exit> {
     if args.json {
         let report = Report {
             profile: &policy.profile,
@@ -144,5 +170,9 @@ fn report(args: &GeneralizeArgs, policy: &Policy, outcome: &Outcome, sealed: &Se
         let text = output::summary("generalize", outcome, seconds);
         output::text(io, &format!("{text}seal {}: {next}\n", sealed.state.word()))?;
     }
-    Ok(if sealed.findings.is_empty() { Exit::Ok } else { Exit::Failed })
+    Ok(if sealed.findings.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Failed
+    })
 }

@@ -12,7 +12,9 @@ use crate::record::MANIFEST;
 
 /// Arguments of `manifest`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  nodeagent manifest\n  nodeagent manifest --json | jq .kubernetes.version\n  nodeagent --root /mnt/image manifest")]
+#[command(
+    after_help = "Examples:\n  nodeagent manifest\n  nodeagent manifest --json | jq .kubernetes.version\n  nodeagent --root /mnt/image manifest"
+)]
 pub struct ManifestArgs {
     /// Print the manifest's own bytes instead of a summary.
     #[arg(long)]
@@ -38,21 +40,47 @@ pub fn run(args: &ManifestArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<
 }
 
 fn summary(m: &Manifest) -> String {
-    let proven = if m.nodeagent.proven { "" } else { "  (profile not proven on its own OS)" };
-    let count = |word: &str| m.entries.values().filter(|fact| fact.verdict == word).count();
+    let proven = if m.nodeagent.proven {
+        ""
+    } else {
+        "  (profile not proven on its own OS)"
+    };
+    let count = |word: &str| {
+        m.entries
+            .values()
+            .filter(|fact| fact.verdict == word)
+            .count()
+    };
     let mut lines = vec![
         format!("os          {}", m.os.pretty_name),
         format!("kernel      {}", m.os.kernel),
-        format!("kubernetes  {} {}", m.kubernetes.distribution, m.kubernetes.version),
-        format!("fips        {}", if m.fips_enabled { "enabled" } else { "not enabled" }),
-        format!("built       {} by {} {}", m.built_at, m.built_by, m.nodeagent.version),
+        format!(
+            "kubernetes  {} {}",
+            m.kubernetes.distribution, m.kubernetes.version
+        ),
+        format!(
+            "fips        {}",
+            if m.fips_enabled {
+                "enabled"
+            } else {
+                "not enabled"
+            }
+        ),
+        format!(
+            "built       {} by {} {}",
+            m.built_at, m.built_by, m.nodeagent.version
+        ),
         format!("profile     {}{proven}", m.nodeagent.profile),
         format!("policy      sha256:{}", m.nodeagent.policy_digest),
         format!("packages    {}", m.inventory.packages.len()),
         format!("images      {}", m.prepulled_images.len()),
         format!(
             "entries     {}: {} conform, {} drift, {} could not be checked, {} of other places",
-            m.entries.len(), count("conforms"), count("drift"), count("could-not-check"), count("other-place")
+            m.entries.len(),
+            count("conforms"),
+            count("drift"),
+            count("could-not-check"),
+            count("other-place")
         ),
     ];
     for exception in &m.exceptions {

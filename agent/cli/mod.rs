@@ -79,7 +79,9 @@ pub struct Io<'a> {
 
 impl std::fmt::Debug for Io<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Io").field("terminal", &self.terminal).finish_non_exhaustive()
+        f.debug_struct("Io")
+            .field("terminal", &self.terminal)
+            .finish_non_exhaustive()
     }
 }
 

@@ -26,7 +26,10 @@ pub struct PlanView<'a> {
     pub plan: &'a Plan,
 }
 
-fn profile<S: serde::Serializer>(policy: &&Policy, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+fn profile<S: serde::Serializer>(
+    policy: &&Policy,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
     serializer.serialize_str(&policy.profile)
 }
 
@@ -39,7 +42,9 @@ pub fn json(io: &mut Io<'_>, value: &impl Serialize) -> Result<()> {
 
 /// Prints text on stdout.
 pub fn text(io: &mut Io<'_>, text: &str) -> Result<()> {
-    io.out.write_all(text.as_bytes()).context(|| "write to stdout")
+    io.out
+        .write_all(text.as_bytes())
+        .context(|| "write to stdout")
 }
 
 /// What a run did, for people: failures with their next step, then one line of figures.
@@ -66,7 +71,11 @@ pub fn summary(verb: &str, outcome: &Outcome, seconds: f64) -> String {
 
 /// The progress for where stderr goes.
 pub fn progress(io: &Io<'_>) -> Box<dyn Progress> {
-    if io.terminal { Box::new(Bars::default()) } else { Box::new(Lines) }
+    if io.terminal {
+        Box::new(Bars::default())
+    } else {
+        Box::new(Lines)
+    }
 }
 
 /// Timed lines by way of the log: the log writes the time, `grep` finds the words.
@@ -102,17 +111,21 @@ struct Bars {
 
 impl Bars {
     fn say(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(line),
-            None => tracing::info!("{line}"),
+        if let Some(bar) = &self.bar {
+            bar.println(line);
+        } else {
+            tracing::info!("{line}");
         }
     }
 }
 
 impl Progress for Bars {
     fn phase(&mut self, phase: Phase, steps: usize) {
-        let bar = ProgressBar::with_draw_target(u64::try_from(steps).ok(), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{prefix:>9} [{bar:24}] {pos}/{len} {elapsed} {wide_msg}") {
+        let bar =
+            ProgressBar::with_draw_target(u64::try_from(steps).ok(), ProgressDrawTarget::stderr());
+        if let Ok(style) =
+            ProgressStyle::with_template("{prefix:>9} [{bar:24}] {pos}/{len} {elapsed} {wide_msg}")
+        {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_prefix(phase.word());
@@ -127,7 +140,10 @@ impl Progress for Bars {
     }
 
     fn done(&mut self, id: &str, action: &str, took: Duration, notes: &[String]) {
-        self.say(&format!("   done  {id}: {action} ({:.2} s)", took.as_secs_f64()));
+        self.say(&format!(
+            "   done  {id}: {action} ({:.2} s)",
+            took.as_secs_f64()
+        ));
         for note in notes {
             self.say(&format!("   note  {id}: {note}"));
         }

@@ -14,7 +14,9 @@ use crate::resource::Place;
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  nodeagent plan --profile debian12-base\n  nodeagent plan --profile debian12-base --phase kernel --json\n  nodeagent --root /mnt/image plan --profile debian12-base\n\nExit codes: 0 nothing to change, 3 something would change.")]
+#[command(
+    after_help = "Examples:\n  nodeagent plan --profile debian12-base\n  nodeagent plan --profile debian12-base --phase kernel --json\n  nodeagent --root /mnt/image plan --profile debian12-base\n\nExit codes: 0 nothing to change, 3 something would change."
+)]
 pub struct PlanArgs {
     #[command(flatten)]
     policy: PolicyChoice,
@@ -36,10 +38,21 @@ pub fn run(args: &PlanArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit
     setup::load_evidence(&mut host)?;
     let scope = args.scope.scope(&policy)?;
     let place: Place = args.place.into();
-    let seen = observe(&policy.entries, |entry| entry.at(place) && scope.holds(entry), &host);
+    let seen = observe(
+        &policy.entries,
+        |entry| entry.at(place) && scope.holds(entry),
+        &host,
+    );
     let plan = Plan::new(&policy, &seen, place);
     if args.json {
-        output::json(io, &output::PlanView { plan: &plan, policy: &policy, changes: plan.changes() })?;
+        output::json(
+            io,
+            &output::PlanView {
+                plan: &plan,
+                policy: &policy,
+                changes: plan.changes(),
+            },
+        )?;
     } else {
         output::text(io, &plan.to_string())?;
     }
@@ -47,9 +60,16 @@ pub fn run(args: &PlanArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit
 }
 
 fn exit(plan: &Plan) -> Exit {
-    let unknown = plan.items.iter().any(|item| item.enforce && !item.could_not_check.is_empty());
+    let unknown = plan
+        .items
+        .iter()
+        .any(|item| item.enforce && !item.could_not_check.is_empty());
     let differs = plan.items.iter().any(|item| !item.differences.is_empty());
-    let mut exit = if plan.items.is_empty() { Exit::Nothing } else { Exit::Ok };
+    let mut exit = if plan.items.is_empty() {
+        Exit::Nothing
+    } else {
+        Exit::Ok
+    };
     if differs {
         exit = exit.and(Exit::Drift);
     }

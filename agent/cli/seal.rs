@@ -2,8 +2,8 @@
 //! It is separate because generalize, its closing unit and `--root` end in the same way.
 
 use crate::error::{Context as _, Result};
-use crate::host::root::{Attr, Lock, Root, sha256};
 use crate::host::Host;
+use crate::host::root::{Attr, Lock, Root, sha256};
 use crate::manifest::build::{Inputs, build};
 use crate::manifest::canonical;
 use crate::observe::{facts, inventory, observe};
@@ -108,7 +108,20 @@ fn write(host: &Host, policy: &Policy, scope: &Scope) -> Result<Sealed> {
     record.write(&host.root)?;
     let held = scope.skip.is_empty() && scope.phases.is_empty();
     let today = canonical::rfc3339(host.clock.now());
-    let verdict = judge(policy, &plan, Vec::new(), today.get(..10).unwrap_or_default());
-    let findings = verdict.findings.into_iter().filter(|f| held && f.fails()).collect();
-    Ok(Sealed { state: State::Building, manifest: sha256(&bytes), findings })
+    let verdict = judge(
+        policy,
+        &plan,
+        Vec::new(),
+        today.get(..10).unwrap_or_default(),
+    );
+    let findings = verdict
+        .findings
+        .into_iter()
+        .filter(|f| held && f.fails())
+        .collect();
+    Ok(Sealed {
+        state: State::Building,
+        manifest: sha256(&bytes),
+        findings,
+    })
 }

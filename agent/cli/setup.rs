@@ -41,19 +41,33 @@ pub struct ScopeArgs {
 }
 
 fn phase(word: &str) -> std::result::Result<Phase, String> {
-    let known = || Phase::ALL.iter().map(|phase| phase.word()).collect::<Vec<_>>().join(", ");
-    let found = Phase::ALL.iter().copied().find(|phase| phase.word() == word);
+    let known = || {
+        Phase::ALL
+            .iter()
+            .map(|phase| phase.word())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let found = Phase::ALL
+        .iter()
+        .copied()
+        .find(|phase| phase.word() == word);
     found.ok_or_else(|| format!("there is no such phase; there are {}", known()))
 }
 
 impl ScopeArgs {
     /// The scope; a word of `--skip` that names nothing is an error.
     pub fn scope(&self, policy: &Policy) -> Result<Scope> {
-        let scope = Scope { phases: self.phase.clone(), skip: self.skip.clone() };
+        let scope = Scope {
+            phases: self.phase.clone(),
+            skip: self.skip.clone(),
+        };
         match scope.unknown_skips(policy).first() {
             None => Ok(scope),
-            Some(word) => Err(Error::usage(format!("--skip {word}: no entry and no kind has this name"))
-                .hint("`nodeagent policy show` and `--list` print the ids")),
+            Some(word) => Err(Error::usage(format!(
+                "--skip {word}: no entry and no kind has this name"
+            ))
+            .hint("`nodeagent policy show` and `--list` print the ids")),
         }
     }
 }
@@ -108,14 +122,20 @@ pub fn policy(choice: &PolicyChoice, host: &Host) -> Result<Policy> {
 
 /// The policy that the tree carries; where a seal states its digest it must be those bytes.
 pub fn baked_policy(root: &Root) -> Result<Option<Policy>> {
-    let Some(bytes) = root.read(POLICY)? else { return Ok(None) };
-    let sealed = seal::read(root)?.and_then(|seal| seal.digests).map(|digests| digests.policy);
+    let Some(bytes) = root.read(POLICY)? else {
+        return Ok(None);
+    };
+    let sealed = seal::read(root)?
+        .and_then(|seal| seal.digests)
+        .map(|digests| digests.policy);
     let digest = crate::host::root::sha256(&bytes);
     if sealed.is_some_and(|sealed| sealed != digest) {
         return Err(Error::host(format!("use {POLICY}: it is not the policy that was sealed"))
             .hint("someone or something edited it: this image can no longer be trusted to audit itself; compare with --profile"));
     }
-    Policy::from_json(&bytes).map(Some).context(|| format!("use {POLICY}"))
+    Policy::from_json(&bytes)
+        .map(Some)
+        .context(|| format!("use {POLICY}"))
 }
 
 /// Refuses a machine that the profile is not for.
@@ -133,13 +153,19 @@ pub fn load_evidence(host: &mut Host) -> Result<()> {
 /// Takes the lock of writing verbs, or refuses and says who has it.
 pub fn lock(host: &Host, verb: &str, wait: bool) -> Result<Lock> {
     host.root.make_dir(STATE_DIR, Attr::root(0o700))?;
-    let holder = format!("{verb}, process {}, since {}", std::process::id(), crate::manifest::canonical::rfc3339(host.clock.now()));
+    let holder = format!(
+        "{verb}, process {}, since {}",
+        std::process::id(),
+        crate::manifest::canonical::rfc3339(host.clock.now())
+    );
     loop {
         match host.root.try_lock(LOCK, &holder)? {
             Ok(lock) => return Ok(lock),
             Err(who) if !wait => {
-                return Err(Error::refused(format!("{verb}: another nodeagent works here: {who}"))
-                    .hint("wait for it, or give --wait"));
+                return Err(
+                    Error::refused(format!("{verb}: another nodeagent works here: {who}"))
+                        .hint("wait for it, or give --wait"),
+                );
             }
             Err(who) => {
                 tracing::info!("waiting for {who}");
@@ -163,7 +189,11 @@ pub fn begin(verb: &str, policy: &Policy, host: &Host) -> Result<Event> {
 
 /// The journal line that a verb ends with.
 pub fn end(outcome: &Outcome, exit: Exit, host: &Host) -> Event {
-    Event::End { time: host.clock.now(), changes: outcome.steps.len(), exit: exit.code() }
+    Event::End {
+        time: host.clock.now(),
+        changes: outcome.steps.len(),
+        exit: exit.code(),
+    }
 }
 
 /// For the crash tests: ends this process as a power cut would, once `done` steps are recorded.

@@ -1,7 +1,6 @@
 //! `verify`: the audit of a build machine, an unbooted tree or a node.
 //! It is separate because it must never write, not even a lock.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::Args;
@@ -13,12 +12,13 @@ use crate::manifest::canonical::rfc3339;
 use crate::observe::observe;
 use crate::plan::Plan;
 use crate::record::stamp;
-use crate::resource::Place;
 use crate::verify::{Finding, Verdict, further, judge};
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  nodeagent verify                        this machine against the policy it was baked with\n  nodeagent verify --root /mnt/image      an unbooted tree\n  nodeagent verify --profile debian12-base --json\n\nExit codes: 0 conforms, 1 a required entry could not be checked, 3 drift, 5 nothing was checked.")]
+#[command(
+    after_help = "Examples:\n  nodeagent verify                        this machine against the policy it was baked with\n  nodeagent verify --root /mnt/image      an unbooted tree\n  nodeagent verify --profile debian12-base --json\n\nExit codes: 0 conforms, 1 a required entry could not be checked, 3 drift, 5 nothing was checked."
+)]
 pub struct VerifyArgs {
     #[command(flatten)]
     policy: PolicyChoice,
@@ -43,10 +43,18 @@ pub fn run(args: &VerifyArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Ex
     let policy = setup::policy(&args.policy, &host)?;
     setup::requires(&policy, &host)?;
     let scope = args.scope.scope(&policy)?;
-    let seen = observe(&policy.entries, |entry| entry.at(place) && scope.holds(entry), &host);
+    let seen = observe(
+        &policy.entries,
+        |entry| entry.at(place) && scope.holds(entry),
+        &host,
+    );
     let plan = Plan::new(&policy, &seen, place);
     let whole = scope.phases.is_empty();
-    let beside = if whole { further(&policy, &host, place)? } else { Vec::new() };
+    let beside = if whole {
+        further(&policy, &host, place)?
+    } else {
+        Vec::new()
+    };
     let today = rfc3339(host.clock.now());
     let verdict = judge(&policy, &plan, beside, today.get(..10).unwrap_or_default());
     if args.json {
@@ -66,13 +74,20 @@ fn show(verdict: &Verdict) -> String {
         text.push('\n');
     }
     let c = &verdict.counts;
-    let proven = if verdict.proven { "" } else { "  (profile not proven on its own OS)" };
-    // Writing to a String cannot fail.
-    if writeln!(
-        text,
-        "{} at place {}{proven}: {} conform, {} drift, {} excepted, {} could not be checked, {} not applicable",
-        verdict.profile, verdict.place.word(), c.conforms, c.drift, c.excepted, c.could_not_check, c.not_applicable
-    ).is_err() {}
+    let proven = if verdict.proven {
+        ""
+    } else {
+        "  (profile not proven on its own OS)"
+    };
+    let figures = format!(
+        "{} conform, {} drift, {} excepted, {} could not be checked, {} not applicable",
+        c.conforms, c.drift, c.excepted, c.could_not_check, c.not_applicable
+    );
+    let place = verdict.place.word();
+    text.push_str(&format!(
+        "{} at place {place}{proven}: {figures}\n",
+        verdict.profile
+    ));
     text
 }
 
@@ -86,7 +101,10 @@ fn line(text: &mut String, finding: &Finding) {
         lines.push(format!("    {}: {}", remark.what, remark.why));
     }
     if let Some(e) = &finding.exception {
-        lines.push(format!("    accepted by {} until {}: {}", e.owner, e.expires, e.reason));
+        lines.push(format!(
+            "    accepted by {} until {}: {}",
+            e.owner, e.expires, e.reason
+        ));
     }
     lines.push(String::new());
     text.push_str(&lines.join("\n"));

@@ -66,7 +66,11 @@ pub fn matches(pattern: &str, name: &str) -> bool {
             return false;
         }
     }
-    pattern.get(at..).unwrap_or_default().iter().all(|c| *c == '*')
+    pattern
+        .get(at..)
+        .unwrap_or_default()
+        .iter()
+        .all(|c| *c == '*')
 }
 
 /// How many letters of the pattern match this one letter; none when they do not.
@@ -216,10 +220,10 @@ impl Walk<'_> {
         let names = self.root.list(at)?;
         self.seen += names.len();
         if self.seen > LIMIT {
-            return Err(Error::host(format!(
-                "match names in {at}: more than {LIMIT} names"
-            ))
-            .hint("use a narrower pattern"));
+            return Err(
+                Error::host(format!("match names in {at}: more than {LIMIT} names"))
+                    .hint("use a narrower pattern"),
+            );
         }
         Ok(names)
     }
@@ -259,7 +263,14 @@ mod tests {
     fn tree() -> (tempfile::TempDir, Root) {
         let dir = tempfile::tempdir().unwrap();
         let at = |path: &str| dir.path().join(path);
-        for path in ["etc", "home/a/.ssh", "srv/b", "secret", "data/log/deep", "var"] {
+        for path in [
+            "etc",
+            "home/a/.ssh",
+            "srv/b",
+            "secret",
+            "data/log/deep",
+            "var",
+        ] {
             std::fs::create_dir_all(at(path)).unwrap();
         }
         let passwd = "a:x:1:1::/home/a:\nb:x:2:2::/srv/b:\n";
@@ -310,7 +321,10 @@ mod tests {
                 "/var/log/x.log"
             ]
         );
-        assert_eq!(expanded("/var/log/**/*.[0-9]").paths, ["/var/log/deep/y.log.1"]);
+        assert_eq!(
+            expanded("/var/log/**/*.[0-9]").paths,
+            ["/var/log/deep/y.log.1"]
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod exec;
 pub mod glob;
 pub mod kernel;
+pub mod live;
 pub mod notes;
 pub mod packages;
 pub mod root;

@@ -115,7 +115,11 @@ pub fn verdict(item: &Item) -> &'static str {
         "could-not-check"
     } else if !item.differences.is_empty() {
         "drift"
-    } else if item.not_applicable.iter().any(|remark| remark.what == ENTRY) {
+    } else if item
+        .not_applicable
+        .iter()
+        .any(|remark| remark.what == ENTRY)
+    {
         "not-applicable"
     } else {
         "conforms"

@@ -86,10 +86,10 @@ pub fn listeners(root: &Root) -> Result<BTreeSet<String>> {
             .unwrap_or_default();
         for line in text.lines().skip(1) {
             let fields: Vec<&str> = line.split_whitespace().collect();
-            if let (Some(local), Some(found_state)) = (fields.get(1), fields.get(3)) {
-                if *found_state == state {
-                    found.insert(format!("{file} {local}"));
-                }
+            if let (Some(local), Some(now)) = (fields.get(1), fields.get(3))
+                && *now == state
+            {
+                found.insert(format!("{file} {local}"));
             }
         }
     }

@@ -10,7 +10,8 @@ use crate::host::{Evidence, FileKind, Host, Root, Where, glob};
 /// Where it lies.
 pub const MARKER: &str = "/etc/nodeagent/build-machine";
 const KIND: &str = "machine-id";
-const DECLARE: &str = "if this machine is to become an image, type: nodeagent bake --build-machine --profile NAME";
+const DECLARE: &str =
+    "if this machine is to become an image, type: nodeagent bake --build-machine --profile NAME";
 
 /// State of a cluster member: turning it into an image would clone or destroy it.
 /// Images and containerd's content are baked on purpose and are not named here.
@@ -76,7 +77,8 @@ pub fn declare(root: &Root, evidence: &Evidence) -> Result<()> {
     let doing = || format!("write {MARKER}");
     let mut bytes = serde_json::to_vec(&marker).context(doing)?;
     bytes.push(b'\n');
-    root.make_dir("/etc/nodeagent", Attr::root(0o755)).context(doing)?;
+    root.make_dir("/etc/nodeagent", Attr::root(0o755))
+        .context(doing)?;
     root.write(MARKER, &bytes, Attr::root(0o600)).context(doing)
 }
 
@@ -126,5 +128,9 @@ fn digest(root: &Root, evidence: &Evidence) -> Result<String> {
 fn machine_id(root: &Root) -> Result<String> {
     let bytes = root.read("/etc/machine-id")?.unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-    Ok(if text == "uninitialized" { String::new() } else { text })
+    Ok(if text == "uninitialized" {
+        String::new()
+    } else {
+        text
+    })
 }

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::seal::{self, State};
 use super::STATE_DIR;
+use super::seal::{self, State};
 use crate::error::{Context as _, Result};
 use crate::host::root::Attr;
 use crate::host::{Evidence, Host, Root};
@@ -98,7 +98,11 @@ pub fn standing(stamp: Option<&Stamp>, now: &Stamp) -> Standing {
     if same_machine {
         differs("/etc/machine-id");
     }
-    if now.host_keys.iter().any(|key| stamp.host_keys.contains(key)) {
+    if now
+        .host_keys
+        .iter()
+        .any(|key| stamp.host_keys.contains(key))
+    {
         differs("SSH host keys");
     }
     Standing::Foreign(kept)

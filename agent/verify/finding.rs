@@ -76,9 +76,18 @@ impl Finding {
 
     /// Notes a difference.
     #[must_use]
-    pub fn differs(mut self, what: impl Into<String>, have: impl Into<String>, want: impl Into<String>) -> Self {
+    pub fn differs(
+        mut self,
+        what: impl Into<String>,
+        have: impl Into<String>,
+        want: impl Into<String>,
+    ) -> Self {
         self.status = Status::Drift;
-        self.differences.push(Difference { what: what.into(), have: have.into(), want: want.into() });
+        self.differences.push(Difference {
+            what: what.into(),
+            have: have.into(),
+            want: want.into(),
+        });
         self
     }
 
@@ -86,13 +95,18 @@ impl Finding {
     #[must_use]
     pub fn unknown(mut self, what: impl Into<String>, why: impl Into<String>) -> Self {
         self.status = Status::CouldNotCheck;
-        self.remarks.push(Remark { what: what.into(), why: why.into() });
+        self.remarks.push(Remark {
+            what: what.into(),
+            why: why.into(),
+        });
         self
     }
 
     /// Drift that an unexpired exception names becomes excepted; an expired one is shown and covers nothing.
     pub(super) fn except(&mut self, exceptions: &[Exception], today: &str) {
-        let Some(exception) = exceptions.iter().find(|e| e.id == self.id) else { return };
+        let Some(exception) = exceptions.iter().find(|e| e.id == self.id) else {
+            return;
+        };
         if self.status != Status::Drift {
             return;
         }
@@ -164,8 +178,13 @@ mod tests {
 
     #[test]
     fn an_exception_covers_drift_until_its_last_day() {
-        let drift = || Finding::check("unit:apparmor.service", "why").differs("enabled", "no", "yes");
-        let table = [("2026-01-01", Status::Drift), ("2026-06-01", Status::Excepted), ("2026-06-02", Status::Excepted)];
+        let drift =
+            || Finding::check("unit:apparmor.service", "why").differs("enabled", "no", "yes");
+        let table = [
+            ("2026-01-01", Status::Drift),
+            ("2026-06-01", Status::Excepted),
+            ("2026-06-02", Status::Excepted),
+        ];
         for (expires, status) in table {
             let mut finding = drift();
             finding.except(&[exception(expires)], "2026-06-01");

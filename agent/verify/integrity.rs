@@ -11,11 +11,19 @@ use crate::record::{MANIFEST, POLICY, RECORD};
 pub fn check(root: &Root) -> Result<Vec<Finding>> {
     let seal = seal::read(root)?;
     let mut findings = vec![state(seal.as_ref())];
-    let Some(seal) = seal else { return Ok(findings) };
+    let Some(seal) = seal else {
+        return Ok(findings);
+    };
     let changed = seal::changed(root, &seal)?;
-    for (what, path) in [("manifest", MANIFEST), ("policy", POLICY), ("record", RECORD)] {
-        let mut finding =
-            Finding::check(format!("seal:{what}"), "evidence must be the bytes that were sealed");
+    for (what, path) in [
+        ("manifest", MANIFEST),
+        ("policy", POLICY),
+        ("record", RECORD),
+    ] {
+        let mut finding = Finding::check(
+            format!("seal:{what}"),
+            "evidence must be the bytes that were sealed",
+        );
         if let Some(found) = changed.iter().find(|difference| difference.what == path) {
             finding = finding.differs("digest", found.have.clone(), found.want.clone());
         } else if seal.digests.is_none() {
@@ -28,7 +36,10 @@ pub fn check(root: &Root) -> Result<Vec<Finding>> {
 
 /// `pending` means that the build machine was never shut down in an orderly way.
 fn state(seal: Option<&Seal>) -> Finding {
-    let check = Finding::check("seal:state", "an image whose seal is not closed was never finished");
+    let check = Finding::check(
+        "seal:state",
+        "an image whose seal is not closed was never finished",
+    );
     match seal.map(|seal| seal.state) {
         Some(State::Closed) => check,
         Some(other) => check.differs("state", other.word(), "closed"),
@@ -43,12 +54,20 @@ mod tests {
     use crate::host::root::Attr;
 
     fn own(mode: u32) -> Attr {
-        Attr { mode, uid: nix::unistd::getuid().as_raw(), gid: nix::unistd::getgid().as_raw() }
+        Attr {
+            mode,
+            uid: nix::unistd::getuid().as_raw(),
+            gid: nix::unistd::getgid().as_raw(),
+        }
     }
 
     fn drift(root: &Root) -> Vec<String> {
         let findings = check(root).unwrap();
-        findings.into_iter().filter(|f| f.status == Status::Drift).map(|f| f.id).collect()
+        findings
+            .into_iter()
+            .filter(|f| f.status == Status::Drift)
+            .map(|f| f.id)
+            .collect()
     }
 
     #[test]
@@ -65,7 +84,11 @@ mod tests {
         assert_eq!(drift(&root), ["seal:state"]);
         seal::to_closed(&root, seal::digests(&root).unwrap(), 2).unwrap();
         assert!(drift(&root).is_empty());
-        for (path, id) in [(MANIFEST, "seal:manifest"), (POLICY, "seal:policy"), (RECORD, "seal:record")] {
+        for (path, id) in [
+            (MANIFEST, "seal:manifest"),
+            (POLICY, "seal:policy"),
+            (RECORD, "seal:record"),
+        ] {
             root.write(path, b"edited", own(0o644)).unwrap();
             assert_eq!(drift(&root), [id]);
             root.write(path, b"sealed", own(0o644)).unwrap();

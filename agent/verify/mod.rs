@@ -33,7 +33,10 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes fields by reference"
+)]
 fn code<S: serde::Serializer>(exit: &Exit, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serializer.serialize_u8(exit.code())
 }
@@ -63,7 +66,10 @@ fn exit(all: &[Finding], counts: &Counts) -> Exit {
     if counts.drift > 0 {
         exit = exit.and(Exit::Drift);
     }
-    if all.iter().any(|f| f.status == Status::CouldNotCheck && f.required) {
+    if all
+        .iter()
+        .any(|f| f.status == Status::CouldNotCheck && f.required)
+    {
         exit = exit.and(Exit::Failed);
     }
     if counts.conforms + counts.drift + counts.excepted == 0 {
@@ -77,7 +83,11 @@ fn finding_of(item: &Item) -> Finding {
         Status::CouldNotCheck
     } else if !item.differences.is_empty() {
         Status::Drift
-    } else if item.not_applicable.iter().any(|remark| remark.what == ENTRY) {
+    } else if item
+        .not_applicable
+        .iter()
+        .any(|remark| remark.what == ENTRY)
+    {
         Status::NotApplicable
     } else {
         Status::Conforms
@@ -89,7 +99,12 @@ fn finding_of(item: &Item) -> Finding {
         reason: item.reason.clone(),
         origin: item.origin.clone(),
         differences: item.differences.clone(),
-        remarks: item.could_not_check.iter().chain(&item.not_applicable).cloned().collect(),
+        remarks: item
+            .could_not_check
+            .iter()
+            .chain(&item.not_applicable)
+            .cloned()
+            .collect(),
         exception: None,
     }
 }

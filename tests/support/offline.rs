@@ -17,23 +17,46 @@ pub(crate) struct Mini {
 
 impl Mini {
     pub(crate) fn new() -> Self {
-        let mini = Self { dir: tempfile::tempdir().unwrap() };
-        mini.put("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
-        mini.put("etc/passwd", "root:x:0:0:root:/root:/bin/bash\nbuilder:x:1000:1000::/home/builder:/bin/bash\n");
+        let mini = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        mini.put(
+            "etc/os-release",
+            "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n",
+        );
+        mini.put(
+            "etc/passwd",
+            "root:x:0:0:root:/root:/bin/bash\nbuilder:x:1000:1000::/home/builder:/bin/bash\n",
+        );
         mini.put("etc/group", "root:x:0:\nbuilder:x:1000:\n");
         mini.put("etc/machine-id", "0123456789abcdef0123456789abcdef\n");
-        mini.put("etc/fstab", "/dev/vda1 / ext4 defaults 0 1\n/swapfile none swap sw 0 0\n");
+        mini.put(
+            "etc/fstab",
+            "/dev/vda1 / ext4 defaults 0 1\n/swapfile none swap sw 0 0\n",
+        );
         mini.put("etc/leftover", "x");
         mini.put("etc/hostname", "builder-7\n");
         mini.put("etc/ssh/ssh_host_ed25519_key", "PRIVATE");
-        mini.put("etc/ssh/ssh_host_ed25519_key.pub", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB builder\n");
-        mini.put("home/builder/.ssh/authorized_keys", "ssh-ed25519 AAAA packer\n");
+        mini.put(
+            "etc/ssh/ssh_host_ed25519_key.pub",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB builder\n",
+        );
+        mini.put(
+            "home/builder/.ssh/authorized_keys",
+            "ssh-ed25519 AAAA packer\n",
+        );
         mini.put("root/.bash_history", "secret\n");
         mini.put("var/log/syslog", "builder-7 booted\n");
         mini.put("var/lib/systemd/random-seed", "seed");
         mini.put("var/lib/dpkg/status", "Package: base-files\nStatus: install ok installed\nArchitecture: amd64\nVersion: 12.4\n\n");
-        mini.put("usr/lib/systemd/system/demo.service", "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n");
-        mini.put("usr/lib/systemd/system/noise.service", "[Service]\nExecStart=/bin/true\n");
+        mini.put(
+            "usr/lib/systemd/system/demo.service",
+            "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n",
+        );
+        mini.put(
+            "usr/lib/systemd/system/noise.service",
+            "[Service]\nExecStart=/bin/true\n",
+        );
         mini.put("usr/lib/systemd/system/multi-user.target", "[Unit]\n");
         mini
     }
@@ -55,13 +78,22 @@ impl Mini {
 
     /// Runs the binary with `--root` on this tree.
     pub(crate) fn run(&self, args: &[&str]) -> Output {
-        command(&["--root", self.path().to_str().unwrap()]).args(args).output().unwrap()
+        command(&["--root", self.path().to_str().unwrap()])
+            .args(args)
+            .output()
+            .unwrap()
     }
 
     /// Bakes with the offline profile and further arguments.
     pub(crate) fn bake(&self, more: &[&str]) -> Output {
         let policy = policy();
-        let mut args = vec!["bake", "--profile", "mini", "--policy", policy.to_str().unwrap()];
+        let mut args = vec![
+            "bake",
+            "--profile",
+            "mini",
+            "--policy",
+            policy.to_str().unwrap(),
+        ];
         args.extend(more);
         self.run(&args)
     }
@@ -70,7 +102,10 @@ impl Mini {
 /// The binary, with nothing of the test's environment but a fixed build time.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nodeagent"));
-    command.env_clear().env("SOURCE_DATE_EPOCH", "1700000000").args(args);
+    command
+        .env_clear()
+        .env("SOURCE_DATE_EPOCH", "1700000000")
+        .args(args);
     command
 }
 
@@ -83,5 +118,6 @@ pub(crate) fn code(output: &Output) -> i32 {
 
 /// stdout as one JSON value.
 pub(crate) fn json(output: &Output) -> serde_json::Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
 }

@@ -96,7 +96,11 @@ pub(crate) mod tests {
             let bits = u32::from_be_bytes(word);
             for at in 0..4 {
                 let letter = LETTERS[usize::try_from((bits >> (18 - 6 * at)) & 63).unwrap()];
-                out.push(if at <= chunk.len() { char::from(letter) } else { '=' });
+                out.push(if at <= chunk.len() {
+                    char::from(letter)
+                } else {
+                    '='
+                });
             }
         }
         out

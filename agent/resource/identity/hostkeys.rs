@@ -94,7 +94,11 @@ fn look(host: &Host, path: &str, loaded: bool) -> Result<HostKey> {
             _ => None,
         },
         pair: pair(root, path, &bytes)?,
-        baked: Baked::of(&host.evidence, "ssh-host-key", &key.into_iter().collect::<Vec<_>>()),
+        baked: Baked::of(
+            &host.evidence,
+            "ssh-host-key",
+            &key.into_iter().collect::<Vec<_>>(),
+        ),
     })
 }
 
@@ -190,27 +194,86 @@ mod tests {
 
     #[test]
     fn each_violation_is_told() {
-        let absent = HostKey { present: false, holds_key: false, ..fine() };
-        let empty = HostKey { holds_key: false, ..fine() };
-        let unloaded = HostKey { loaded: false, ..fine() };
+        let absent = HostKey {
+            present: false,
+            holds_key: false,
+            ..fine()
+        };
+        let empty = HostKey {
+            holds_key: false,
+            ..fine()
+        };
+        let unloaded = HostKey {
+            loaded: false,
+            ..fine()
+        };
         let exposed = Some("0644 of user 0".to_owned());
-        let same = HostKey { baked: Baked::Same, ..fine() };
+        let same = HostKey {
+            baked: Baked::Same,
+            ..fine()
+        };
         let table = [
             (false, fine(), (0, 0)),
             (false, absent.clone(), (0, 0)),
             (true, absent, (1, 0)),
             (false, empty.clone(), (1, 0)),
-            (false, HostKey { loaded: false, ..empty }, (0, 0)),
+            (
+                false,
+                HostKey {
+                    loaded: false,
+                    ..empty
+                },
+                (0, 0),
+            ),
             (false, HostKey { exposed, ..fine() }, (1, 0)),
-            (false, HostKey { pair: Some(false), ..fine() }, (1, 0)),
-            (false, HostKey { pair: None, ..fine() }, (0, 0)),
+            (
+                false,
+                HostKey {
+                    pair: Some(false),
+                    ..fine()
+                },
+                (1, 0),
+            ),
+            (
+                false,
+                HostKey {
+                    pair: None,
+                    ..fine()
+                },
+                (0, 0),
+            ),
             (false, same.clone(), (1, 0)),
-            (false, HostKey { loaded: false, ..same }, (1, 0)),
-            (false, HostKey { baked: Baked::NoTombstone, ..fine() }, (0, 1)),
-            (false, HostKey { baked: Baked::NoSalt, ..unloaded }, (0, 1)),
+            (
+                false,
+                HostKey {
+                    loaded: false,
+                    ..same
+                },
+                (1, 0),
+            ),
+            (
+                false,
+                HostKey {
+                    baked: Baked::NoTombstone,
+                    ..fine()
+                },
+                (0, 1),
+            ),
+            (
+                false,
+                HostKey {
+                    baked: Baked::NoSalt,
+                    ..unloaded
+                },
+                (0, 1),
+            ),
         ];
         for (configured, more, want) in table {
-            assert_eq!(judged(configured, more.clone()), want, "{configured} {more:?}");
+            assert_eq!(
+                judged(configured, more.clone()),
+                want,
+                "{configured} {more:?}"
+            );
         }
     }
 
@@ -237,7 +300,11 @@ mod tests {
                 inode: 1,
                 device: 1,
             };
-            assert_eq!(exposed(&meta, group).is_none(), safe, "{mode:o} {uid}:{gid}");
+            assert_eq!(
+                exposed(&meta, group).is_none(),
+                safe,
+                "{mode:o} {uid}:{gid}"
+            );
         }
     }
 
@@ -245,7 +312,10 @@ mod tests {
     fn no_key_at_all_is_a_difference() {
         let mut seen = HostKeys {
             configured: false,
-            files: vec![HostKey { loaded: false, ..fine() }],
+            files: vec![HostKey {
+                loaded: false,
+                ..fine()
+            }],
             too_many: true,
         };
         let mut diff = Diff::<()>::default();

@@ -132,7 +132,10 @@ impl MachineId {
 
     pub(super) fn notes(&self) -> Vec<String> {
         let note = "the machine-id equals the SMBIOS product UUID: two machines to which the hypervisor gives the same UUID get the same machine-id";
-        self.from_smbios.then(|| note.to_owned()).into_iter().collect()
+        self.from_smbios
+            .then(|| note.to_owned())
+            .into_iter()
+            .collect()
     }
 }
 
@@ -169,7 +172,11 @@ impl DbusId {
             DbusId::Dangling => "a symlink to nothing",
             DbusId::Other => "another identifier than /etc/machine-id",
         };
-        diff.differs(DBUS, have, "a symlink to /etc/machine-id, or the same identifier");
+        diff.differs(
+            DBUS,
+            have,
+            "a symlink to /etc/machine-id, or the same identifier",
+        );
     }
 }
 
@@ -234,11 +241,26 @@ mod tests {
         table.push((baked(Baked::NoSalt), (0, 1)));
         table.push((baked(Baked::NoTombstone), (0, 1)));
         let transient = true;
-        table.push((MachineId { transient, ..fine() }, (1, 0)));
+        table.push((
+            MachineId {
+                transient,
+                ..fine()
+            },
+            (1, 0),
+        ));
         let from_command_line = true;
-        table.push((MachineId { from_command_line, ..fine() }, (1, 0)));
+        table.push((
+            MachineId {
+                from_command_line,
+                ..fine()
+            },
+            (1, 0),
+        ));
         let from_smbios = true;
-        let hypervisor = MachineId { from_smbios, ..fine() };
+        let hypervisor = MachineId {
+            from_smbios,
+            ..fine()
+        };
         assert_eq!((hypervisor.notes().len(), fine().notes().len()), (1, 0));
         table.push((hypervisor, (0, 0)));
         for (seen, want) in table {

@@ -140,7 +140,11 @@ mod tests {
 
     #[test]
     fn without_a_word_about_it_the_defaults_hold() {
-        for text in ["", "# HostKey /x\nPort 22\n", "HostKeyAlgorithms rsa\nHostKey relative\n"] {
+        for text in [
+            "",
+            "# HostKey /x\nPort 22\n",
+            "HostKeyAlgorithms rsa\nHostKey relative\n",
+        ] {
             let keys = keys_of(&[("sshd_config", text)]);
             assert_eq!(keys.paths, DEFAULTS, "{text}");
             assert!(!keys.configured);
@@ -155,10 +159,16 @@ mod tests {
                 "Include sshd_config.d/*.conf /etc/ssh/more\nHOSTKEY=/k/main # why\nHostKey /k/one\n",
             ),
             ("sshd_config.d/10-a.conf", "hostkey \"/k/with blank\"\n"),
-            ("sshd_config.d/20-b.conf", "\tHostKey\t/k/one\nInclude /etc/ssh/sshd_config\n"),
+            (
+                "sshd_config.d/20-b.conf",
+                "\tHostKey\t/k/one\nInclude /etc/ssh/sshd_config\n",
+            ),
             ("more", "HostKey = /k/more"),
         ]);
-        assert_eq!(keys.paths, ["/k/with blank", "/k/one", "/k/more", "/k/main"]);
+        assert_eq!(
+            keys.paths,
+            ["/k/with blank", "/k/one", "/k/more", "/k/main"]
+        );
         assert!(keys.configured);
     }
 }

@@ -39,7 +39,11 @@ mod tests {
             ("machine-id", "abc\n", &["abc"]),
             ("machine-id", "\n", &[]),
             ("machine-id", "uninitialized\n", &[]),
-            ("iscsi-name", "## comment\nInitiatorName=iqn.x:1 \n", &["iqn.x:1"]),
+            (
+                "iscsi-name",
+                "## comment\nInitiatorName=iqn.x:1 \n",
+                &["iqn.x:1"],
+            ),
             ("iscsi-name", "GenerateName=yes\n#InitiatorName=no\n", &[]),
             ("nvme-host", "nqn.2014-08.org\n", &["nqn.2014-08.org"]),
             ("nm-secret-key", "nm-v2:x\n", &["nm-v2:x\n"]),

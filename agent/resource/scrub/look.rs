@@ -43,10 +43,17 @@ fn paths(scrub: &Scrub, root: &Root, seen: &mut Seen) -> Result<Vec<String>> {
         }
     }
     let found = glob::expand(root, &patterns)?;
-    let kept: BTreeSet<String> = glob::expand(root, &scrub.except)?.paths.into_iter().collect();
+    let kept: BTreeSet<String> = glob::expand(root, &scrub.except)?
+        .paths
+        .into_iter()
+        .collect();
     let mut paths: BTreeSet<String> = found.paths.into_iter().collect();
     if scrub.create {
-        paths.extend(patterns.into_iter().filter(|pattern| glob::is_literal(pattern)));
+        paths.extend(
+            patterns
+                .into_iter()
+                .filter(|pattern| glob::is_literal(pattern)),
+        );
     }
     paths.retain(|path| !within(path, &kept));
     for link in found.not_followed {
@@ -63,7 +70,10 @@ fn within(path: &str, set: &BTreeSet<String>) -> bool {
         if set.contains(here) {
             return true;
         }
-        at = here.rsplit_once('/').map(|(dir, _)| dir).filter(|dir| !dir.is_empty());
+        at = here
+            .rsplit_once('/')
+            .map(|(dir, _)| dir)
+            .filter(|dir| !dir.is_empty());
     }
     false
 }

@@ -159,7 +159,8 @@ impl Scrub {
         if more > 0 {
             diff.differs("further paths", format!("{more} more"), self.want());
         }
-        diff.actions.extend(seen.writers.iter().cloned().map(Action::Stop));
+        diff.actions
+            .extend(seen.writers.iter().cloned().map(Action::Stop));
         let paths = seen.found.iter().map(|found| self.action(&found.path));
         diff.actions.extend(paths);
     }
@@ -287,7 +288,14 @@ const FIELDS: &[Field] = &[
     ),
     Field::required(
         "action",
-        Type::Enum(&["remove", "empty-dir", "truncate", "write", "symlink", "drop-lines"]),
+        Type::Enum(&[
+            "remove",
+            "empty-dir",
+            "truncate",
+            "write",
+            "symlink",
+            "drop-lines",
+        ]),
         "remove: the path with all it holds. empty-dir: what it holds. truncate: regular files to zero bytes, owner and mode kept. write: content. symlink: to content. drop-lines: those that match content.",
     ),
     Field::optional(

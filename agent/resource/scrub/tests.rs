@@ -102,5 +102,9 @@ fn nothing_to_bury_is_recorded_once() {
     assert_eq!(diff.actions, [Action::Record]);
     assert_eq!(diff.tombstones, seen.tombstones);
     assert!(!diff.conforms());
-    assert!(entry("remove").diff(&Seen::default(), Place::Image).conforms());
+    assert!(
+        entry("remove")
+            .diff(&Seen::default(), Place::Image)
+            .conforms()
+    );
 }

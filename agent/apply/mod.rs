@@ -1,6 +1,8 @@
 //! The only write loop: phase by phase it observes, plans, does the steps, and observes again.
 //! It is separate because it decides nothing: what is done was decided in diff, and every step is recorded first.
 
+mod batch;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,7 +13,8 @@ use crate::observe::observe;
 use crate::plan::{Item, Plan, Scope};
 use crate::policy::{Entry, Policy};
 use crate::record::{Event, Journal};
-use crate::resource::{Action, Phase, Place, Resource};
+use crate::resource::{Phase, Place, Resource};
+use batch::{Batch, batches};
 
 /// Who is told what happens: a terminal, a log, nobody.
 pub trait Progress {
@@ -208,11 +211,7 @@ impl Run<'_> {
 }
 
 /// Records digests that are not recorded yet, and lets the next observation know of them.
-fn bury(
-    stones: Vec<crate::host::Tombstone>,
-    host: &mut Host,
-    journal: &mut Journal,
-) -> Result<()> {
+fn bury(stones: Vec<crate::host::Tombstone>, host: &mut Host, journal: &mut Journal) -> Result<()> {
     for stone in stones {
         if !host.evidence.tombstones.contains(&stone) {
             journal.add(&Event::Tombstone(stone.clone()))?;
@@ -246,65 +245,4 @@ fn still_open(item: &Item) -> Failure {
         error,
         hint: None,
     }
-}
-
-/// Actions that go together: one of most kinds, all of a phase for kinds that batch.
-struct Batch<'a> {
-    pairs: Vec<(&'a Resource, &'a Action)>,
-    items: Vec<&'a Item>,
-}
-
-impl Batch<'_> {
-    fn text(&self) -> (String, String) {
-        let ids: Vec<&str> = self.items.iter().map(|item| item.id.as_str()).collect();
-        let actions: Vec<String> = self
-            .pairs
-            .iter()
-            .map(|(_, action)| action.to_string())
-            .collect();
-        (ids.join(" "), actions.join("; "))
-    }
-
-    fn tombstones(&self) -> Vec<crate::host::Tombstone> {
-        self.items
-            .iter()
-            .flat_map(|item| item.diff.tombstones.clone())
-            .collect()
-    }
-}
-
-fn batches<'a>(policy: &'a Policy, plan: &'a Plan) -> Vec<Batch<'a>> {
-    let mut batches: Vec<Batch<'a>> = Vec::new();
-    for item in &plan.items {
-        let Some(entry) = policy.entries.get(item.index) else {
-            continue;
-        };
-        for action in &item.diff.actions {
-            let pair = (&entry.resource, action);
-            match batches.last_mut() {
-                Some(last) if entry.resource.batch() && same_kind(last, &entry.resource) => {
-                    last.pairs.push(pair);
-                    if last
-                        .items
-                        .last()
-                        .is_none_or(|known| known.index != item.index)
-                    {
-                        last.items.push(item);
-                    }
-                }
-                _ => batches.push(Batch {
-                    pairs: vec![pair],
-                    items: vec![item],
-                }),
-            }
-        }
-    }
-    batches
-}
-
-fn same_kind(batch: &Batch<'_>, resource: &Resource) -> bool {
-    batch
-        .pairs
-        .first()
-        .is_some_and(|(first, _)| first.kind() == resource.kind())
 }
