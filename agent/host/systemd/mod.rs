@@ -1,6 +1,8 @@
 //! systemd units: over D-Bus where a manager runs, by symlinks where none does.
 //! It is separate so that one seam serves the booted machine, the unbooted tree and the fakes.
 
+pub mod manager;
+
 use crate::error::Result;
 
 /// What systemd says of a unit.
