@@ -125,7 +125,7 @@ impl<'a> Shelf<'a> {
             Ok(text) if template => self.template(&text, env, draft)?,
             Ok(text) => text.text,
             Err(mistake) => {
-                self.out.push(mistake);
+                self.out.push(*mistake);
                 return None;
             }
         };

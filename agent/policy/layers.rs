@@ -139,7 +139,7 @@ impl Stack {
                         Ok(source) => {
                             stack.profiles.insert(name.to_owned(), source);
                         }
-                        Err(mistake) => stack.out.push(mistake),
+                        Err(mistake) => stack.out.push(*mistake),
                     },
                     Role::Other => {}
                     Role::Stray => stack.out.push(
@@ -191,7 +191,7 @@ impl Stack {
             }),
             Err(mistake) => {
                 self.unread.insert(name.to_owned());
-                self.out.push(mistake);
+                self.out.push(*mistake);
             }
         }
     }
@@ -205,10 +205,10 @@ enum Role<'a> {
 }
 
 fn role(path: &str) -> Role<'_> {
-    let toml = |name: &'_ str| name.ends_with(".toml") && !name.starts_with('.');
+    let toml = |name: &'_ str| name.strip_suffix(".toml").is_some() && !name.starts_with('.');
     match path.split_once('/') {
         None if toml(path) => Role::Fragment,
-        None if path.ends_with(".md") => Role::Other,
+        None if path.strip_suffix(".md").is_some() => Role::Other,
         Some(("profiles", name)) if toml(name) && !name.contains('/') => {
             Role::Profile(name.trim_end_matches(".toml"))
         }

@@ -140,18 +140,18 @@ impl Loader<'_> {
                 env.elsewhere.insert(name.clone(), file);
             }
         }
-        let mut shelf = Shelf::new(self.sources, self.request.self_sha256);
+        let mut files = Shelf::new(self.sources, self.request.self_sha256);
         for (_, fragment) in others {
-            out.extend(read_aside(fragment, &fragments, &mut shelf));
+            out.extend(read_aside(fragment, &fragments, &mut files));
         }
         // What is missing may stand in the part that was not understood.
         let whole = self.stack.unread.is_empty() && fragments.iter().all(|(_, f)| f.whole);
-        let mut gathered = self.gather(&chosen, &env, &mut shelf, &mut out);
+        let mut gathered = gather(&chosen, &env, &mut files, &mut out);
         gathered.merge.overrides();
         gathered.merge.disagreements();
         if whole {
             gathered.merge.dangling(&gathered.exceptions);
-            out.extend(shelf.leftovers());
+            out.extend(files.leftovers());
             out.extend(unused(&env, &gathered.used));
         }
         out.append(&mut gathered.merge.out);
@@ -166,38 +166,6 @@ impl Loader<'_> {
             sets: self.request.sets,
             unset_is_fine: self.request.unset_is_fine,
         }
-    }
-
-    fn gather(
-        &self,
-        chosen: &[&Fragment<'_>],
-        env: &Env,
-        shelf: &mut Shelf<'_>,
-        out: &mut Vec<Diagnostic>,
-    ) -> Gathered {
-        let mut gathered = Gathered::default();
-        for fragment in chosen {
-            let Content {
-                entries,
-                exceptions,
-                inventory,
-                mut used,
-                out: found,
-            } = fragment.content(env);
-            out.extend(found);
-            gathered.used.append(&mut used);
-            gathered.exceptions.extend(exceptions);
-            add_rules(&mut gathered.inventory, &inventory);
-            for mut draft in entries {
-                if draft.kind.is_some_and(|k| k.name == "file") {
-                    shelf.fill(&mut draft, env);
-                }
-                gathered.merge.add(draft);
-            }
-        }
-        out.append(&mut shelf.out);
-        gathered.used.append(&mut shelf.used);
-        gathered
     }
 
     fn finish(&self, gathered: Gathered, env: Env, mut out: Vec<Diagnostic>) -> Result<Loaded> {
@@ -279,6 +247,37 @@ impl Loader<'_> {
         lines.sort();
         lines.into_iter().map(|(_, line)| line).collect()
     }
+}
+
+fn gather(
+    chosen: &[&Fragment<'_>],
+    env: &Env,
+    files: &mut Shelf<'_>,
+    out: &mut Vec<Diagnostic>,
+) -> Gathered {
+    let mut gathered = Gathered::default();
+    for fragment in chosen {
+        let Content {
+            entries,
+            exceptions,
+            inventory,
+            mut used,
+            out: found,
+        } = fragment.content(env);
+        out.extend(found);
+        gathered.used.append(&mut used);
+        gathered.exceptions.extend(exceptions);
+        add_rules(&mut gathered.inventory, &inventory);
+        for mut draft in entries {
+            if draft.kind.is_some_and(|k| k.name == "file") {
+                files.fill(&mut draft, env);
+            }
+            gathered.merge.add(draft);
+        }
+    }
+    out.append(&mut files.out);
+    gathered.used.append(&mut files.used);
+    gathered
 }
 
 fn add_rules(rules: &mut InventoryRules, found: &Map<String, Json>) {

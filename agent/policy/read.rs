@@ -67,7 +67,7 @@ pub fn layer(root: &Root, path: &Path) -> Result<Layer> {
             reader.layer.name = shown;
             reader.folder(&full, "", 0)?;
         }
-        Some(FileKind::File) if full.ends_with(".toml") => {
+        Some(FileKind::File) if full.strip_suffix(".toml").is_some() => {
             let (folder, name) = shown.rsplit_once('/').unwrap_or(("", &shown));
             reader.layer.name = folder.to_owned();
             reader.file(&full, name)?;

@@ -21,14 +21,16 @@ pub(crate) struct Source {
 
 impl Source {
     /// Takes the bytes of a file when they are text of a sane size.
-    pub(crate) fn new(shown: &str, bytes: &[u8]) -> Result<Self, Diagnostic> {
+    pub(crate) fn new(shown: &str, bytes: &[u8]) -> Result<Self, Box<Diagnostic>> {
         if bytes.len() > MAX_BYTES {
             let message = format!(
                 "the file has {} bytes, more than the {MAX_BYTES} that are read",
                 bytes.len()
             );
-            return Err(Diagnostic::error(Position::file(shown), message)
-                .help("a policy file is small; is this the right file?"));
+            let mistake = Diagnostic::error(Position::file(shown), message);
+            return Err(Box::new(
+                mistake.help("a policy file is small; is this the right file?"),
+            ));
         }
         match std::str::from_utf8(bytes) {
             Ok(text) => Ok(Self {
@@ -38,7 +40,7 @@ impl Source {
                     .chain(text.match_indices('\n').map(|(at, _)| at + 1))
                     .collect(),
             }),
-            Err(error) => Err(not_text(shown, bytes, error.valid_up_to())),
+            Err(error) => Err(Box::new(not_text(shown, bytes, error.valid_up_to()))),
         }
     }
 

@@ -164,7 +164,7 @@ impl Walk<'_> {
         };
         let mut right = true;
         for value in values {
-            right &= self.element(field, inner, node, raw, value);
+            right &= self.element(field, inner, node, (raw, value));
         }
         let json = values.iter().cloned().map(Json::String).collect();
         Some(right.then_some(Json::Array(json)))
@@ -175,11 +175,10 @@ impl Walk<'_> {
         field: &Field,
         inner: &Type,
         node: &Node<'_>,
-        raw: &str,
-        value: &str,
+        (raw, value): (&str, &str),
     ) -> bool {
         match inner {
-            Type::Str(check) => self.check(field.name, *check, node.span(), raw, value),
+            Type::Str(check) => self.check(field.name, *check, node.span(), (raw, value)),
             Type::Enum(words) if words.contains(&value) => true,
             Type::Enum(words) => {
                 let help = format!("right is one of: {}", list(words.iter().copied()));

@@ -173,7 +173,7 @@ impl<'a> Walk<'a> {
 
     fn string(&mut self, field: &Field, check: Check, node: &Node<'_>, raw: &str) -> Option<Json> {
         let text = self.text(field.name, node.span(), raw)?;
-        self.check(field.name, check, node.span(), raw, &text)
+        self.check(field.name, check, node.span(), (raw, &text))
             .then_some(Json::String(text))
     }
 
@@ -183,8 +183,7 @@ impl<'a> Walk<'a> {
         name: &str,
         check: Check,
         span: Range<usize>,
-        raw: &str,
-        text: &str,
+        (raw, text): (&str, &str),
     ) -> bool {
         let Err(advice) = check.test(text) else {
             return true;

@@ -4,6 +4,7 @@
 pub mod absent;
 pub mod access;
 pub mod directory;
+pub mod fault;
 pub mod file;
 pub mod identity;
 pub mod image;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::host::{Host, Tombstone};
+pub use fault::Fault;
 use schema::Field;
 
 /// Where an expectation holds, told by evidence: no seal, sealed and unbooted, sealed and stamped.
@@ -215,28 +217,6 @@ pub struct Claim {
     pub fact: String,
     /// The value demanded of it.
     pub value: String,
-}
-
-/// What is wrong with an entry although each of its fields is right by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The field to point at; one that is not there stands for the entry.
-    pub field: &'static str,
-    /// What is wrong.
-    pub message: String,
-    /// What would be right.
-    pub help: String,
-}
-
-impl Fault {
-    /// A fault.
-    pub fn new(field: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            field,
-            message: message.into(),
-            help: help.into(),
-        }
-    }
 }
 
 /// A kind of resource. `observe` never writes, `diff` never looks, `apply` never decides.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::host::{Host, ModuleState, Runtime};
+use crate::resource::fault::{drop_in, empty};
 use crate::resource::file::{self, File, comment, heading};
 use crate::resource::schema::{Check, Field, Type};
 use crate::resource::{Claim, Diff, Fault, Kind, Phase, Place};
@@ -110,29 +111,17 @@ impl Kind for Module {
         self.path.clone()
     }
 
+    fn faults(&self) -> Vec<Fault> {
+        let no_modules = self.modules.is_empty().then(|| empty("modules"));
+        let path = drop_in(&self.path, "/etc/modules-load.d");
+        path.into_iter().chain(no_modules).collect()
+    }
+
     fn claims(&self) -> Vec<Claim> {
         vec![Claim {
             fact: format!("path:{}", self.path),
             value: "modules".to_owned(),
         }]
-    }
-
-    fn faults(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        let name = self.path.strip_prefix("/etc/modules-load.d/");
-        if !name.is_some_and(|name| name.ends_with(".conf") && !name.contains('/')) {
-            let help = "right is a file such as \"/etc/modules-load.d/rke2.conf\"";
-            faults.push(Fault::new(
-                "path",
-                "`path` must be a .conf file in /etc/modules-load.d",
-                help,
-            ));
-        }
-        if self.modules.is_empty() {
-            let help = "add at least one, with its reason, or remove the entry";
-            faults.push(Fault::new("modules", "`modules` is empty", help));
-        }
-        faults
     }
 
     fn observe(&self, host: &Host) -> Result<Seen> {

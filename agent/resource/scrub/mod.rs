@@ -2,6 +2,7 @@
 //! It is separate because it is the one kind that leaves tombstones: proof of what a node must differ from.
 
 mod act;
+mod faults;
 mod identifiers;
 mod look;
 #[cfg(test)]
@@ -196,46 +197,15 @@ impl Kind for Scrub {
         self.name.clone()
     }
 
+    fn faults(&self) -> Vec<Fault> {
+        faults::faults(self)
+    }
+
     fn claims(&self) -> Vec<Claim> {
         vec![Claim {
             fact: format!("scrub:{}", self.name),
             value: format!("{self:?}"),
         }]
-    }
-
-    fn faults(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        let writes = matches!(self.action.as_str(), "write" | "symlink" | "drop-lines");
-        let moded = matches!(self.action.as_str(), "write" | "truncate");
-        if self.paths.is_empty() {
-            faults.push(Fault::new(
-                "paths",
-                "`paths` is empty",
-                "name at least one path",
-            ));
-        }
-        if writes && self.content.is_none() {
-            faults.push(Fault::new(
-                "action",
-                "this action needs `content`",
-                "add content = \"…\", or use truncate",
-            ));
-        }
-        if !writes && self.content.is_some() {
-            faults.push(Fault::new(
-                "content",
-                "only write, symlink and drop-lines have `content`",
-                "remove it",
-            ));
-        }
-        if !moded && self.mode.is_some() {
-            faults.push(Fault::new(
-                "mode",
-                "only write and truncate have `mode`",
-                "remove it",
-            ));
-        }
-        faults
     }
 
     fn observe(&self, host: &Host) -> Result<Seen> {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::host::{Host, Runtime};
+use crate::resource::fault::{drop_in, empty};
 use crate::resource::file::{self, File, comment, heading};
 use crate::resource::schema::{Check, Field, Type};
 use crate::resource::{Accept, Claim, Diff, Fault, Kind, Phase, Place};
@@ -170,21 +171,9 @@ impl Kind for Sysctl {
     }
 
     fn faults(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        let name = self.path.strip_prefix("/etc/sysctl.d/");
-        if !name.is_some_and(|name| name.ends_with(".conf") && !name.contains('/')) {
-            let help = "right is a file such as \"/etc/sysctl.d/90-rke2.conf\"";
-            faults.push(Fault::new(
-                "path",
-                "`path` must be a .conf file in /etc/sysctl.d",
-                help,
-            ));
-        }
-        if self.keys.is_empty() {
-            let help = "add at least one, with its reason, or remove the entry";
-            faults.push(Fault::new("keys", "`keys` is empty", help));
-        }
-        faults
+        let no_keys = self.keys.is_empty().then(|| empty("keys"));
+        let path = drop_in(&self.path, "/etc/sysctl.d");
+        path.into_iter().chain(no_keys).collect()
     }
 
     fn claims(&self) -> Vec<Claim> {
