@@ -18,4 +18,6 @@ mod machine;
 mod offline;
 mod policy;
 mod sandbox;
+mod scrub;
+mod seal;
 mod support;
