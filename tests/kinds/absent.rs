@@ -1,8 +1,9 @@
 //! Kind `absent`: what is removed, what never is, and what a mount protects.
 //! It is separate because a mistake here loses data.
 
-use nodeagent::resource::Place;
-use nodeagent::resource::absent::Absent;
+use nodeagent::host::FileKind;
+use nodeagent::resource::absent::{Absent, Action};
+use nodeagent::resource::{Kind as _, Place};
 
 use super::{Bench, lines, steps};
 use crate::support::namespace::{bind, in_namespaces};
@@ -65,6 +66,18 @@ fn what_the_system_needs_is_never_removed() {
     // A file or a link by such a name is no such directory.
     bench.link("/lib32", "usr/lib32");
     bench.settle(&wanted("/lib32"), Place::Build).unwrap();
+}
+
+#[test]
+fn a_hostile_parent_never_leads_outside() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("precious"), "kept").unwrap();
+    let bench = Bench::new();
+    bench.link("/opt/app", &outside.path().display().to_string());
+    let there = wanted("/opt/app/precious");
+    assert!(bench.diff(&there, Place::Build).conforms());
+    Absent::apply(&[(&there, &Action::Remove(FileKind::File))], &bench.host).unwrap();
+    assert!(outside.path().join("precious").exists());
 }
 
 #[test]

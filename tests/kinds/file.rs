@@ -179,6 +179,7 @@ fn at_most_accepts_a_stricter_mode_and_keeps_it() {
         (0o600, false),
         (0o644, true),
         (0o740, true),
+        (0o604, true),
     ] {
         mode(&bench, bits);
         assert_eq!(

@@ -90,78 +90,88 @@ fn active_swap_is_stopped_where_the_kernel_is_ours() {
     assert!(diff.conforms() && diff.not_applicable[0].why == "shared");
 }
 
+/// A unit's file, enablement and state, what then differs, and the steps against it.
+type UnitCase = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
+const UNITS: &[UnitCase] = &[
+    (
+        "/etc/systemd/system/a.swap",
+        "enabled",
+        "active",
+        &["unit a.swap: enabled -> disabled"],
+        &["disable a.swap"],
+    ),
+    (
+        "/etc/systemd/system/a.swap",
+        "disabled",
+        "inactive",
+        &[],
+        &[],
+    ),
+    ("/etc/systemd/system/a.swap", "masked", "inactive", &[], &[]),
+    (
+        "/usr/lib/systemd/system/a.swap",
+        "enabled",
+        "inactive",
+        &["unit a.swap: enabled -> masked"],
+        &["mask a.swap"],
+    ),
+    (
+        "/usr/lib/systemd/system/a.swap",
+        "static",
+        "inactive",
+        &["unit a.swap: static -> masked"],
+        &["mask a.swap"],
+    ),
+    (
+        "/run/systemd/generator.late/dev-vda2.swap",
+        "generated",
+        "active",
+        &["unit dev-vda2.swap: generated -> masked"],
+        &["mask dev-vda2.swap"],
+    ),
+    (
+        "/run/systemd/generator/dev-vda3.swap",
+        "generated",
+        "active",
+        &[],
+        &[],
+    ),
+    (
+        "/usr/lib/systemd/system/zramswap.service",
+        "enabled",
+        "active",
+        &[
+            "unit zramswap.service: enabled -> masked",
+            "unit zramswap.service now: active -> inactive",
+        ],
+        &["mask zramswap.service", "stop zramswap.service"],
+    ),
+    (
+        "/usr/lib/systemd/system/zramswap.service",
+        "disabled",
+        "inactive",
+        &[],
+        &[],
+    ),
+    (
+        "/usr/lib/systemd/system/other.service",
+        "enabled",
+        "active",
+        &[],
+        &[],
+    ),
+];
+
 #[test]
 fn units_are_masked_or_disabled_by_where_they_lie() {
-    let table: &[(&str, &str, &str, &[&str], &[&str])] = &[
-        (
-            "/etc/systemd/system/a.swap",
-            "enabled",
-            "active",
-            &["unit a.swap: enabled -> disabled"],
-            &["disable a.swap"],
-        ),
-        (
-            "/etc/systemd/system/a.swap",
-            "disabled",
-            "inactive",
-            &[],
-            &[],
-        ),
-        ("/etc/systemd/system/a.swap", "masked", "inactive", &[], &[]),
-        (
-            "/usr/lib/systemd/system/a.swap",
-            "enabled",
-            "inactive",
-            &["unit a.swap: enabled -> masked"],
-            &["mask a.swap"],
-        ),
-        (
-            "/usr/lib/systemd/system/a.swap",
-            "static",
-            "inactive",
-            &["unit a.swap: static -> masked"],
-            &["mask a.swap"],
-        ),
-        (
-            "/run/systemd/generator.late/dev-vda2.swap",
-            "generated",
-            "active",
-            &["unit dev-vda2.swap: generated -> masked"],
-            &["mask dev-vda2.swap"],
-        ),
-        (
-            "/run/systemd/generator/dev-vda3.swap",
-            "generated",
-            "active",
-            &[],
-            &[],
-        ),
-        (
-            "/usr/lib/systemd/system/zramswap.service",
-            "enabled",
-            "active",
-            &[
-                "unit zramswap.service: enabled -> masked",
-                "unit zramswap.service now: active -> inactive",
-            ],
-            &["mask zramswap.service", "stop zramswap.service"],
-        ),
-        (
-            "/usr/lib/systemd/system/zramswap.service",
-            "disabled",
-            "inactive",
-            &[],
-            &[],
-        ),
-        (
-            "/usr/lib/systemd/system/other.service",
-            "enabled",
-            "active",
-            &[],
-            &[],
-        ),
-    ];
-    for (path, enablement, active, differences, actions) in table {
+    for (path, enablement, active, differences, actions) in UNITS {
         let bench = Bench::new();
         bench.put(path, "[Unit]\n");
         let name = path.rsplit('/').next().unwrap();

@@ -176,7 +176,9 @@ const CASES: &[Case] = &[
     ),
     (
         "the kernel lacks the key",
-        |b| drop(b.fakes.kernel.edit().sysctls.remove("net.ipv4.ip_forward")),
+        |b| {
+            b.fakes.kernel.edit().sysctls.remove("net.ipv4.ip_forward");
+        },
         &["net.ipv4.ip_forward at runtime: the kernel has no such key -> 1"],
     ),
 ];
