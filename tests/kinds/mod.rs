@@ -4,11 +4,13 @@
 mod absent;
 mod directory;
 mod file;
+mod file_content;
 mod loaders;
 mod module;
 mod sandbox;
 mod swap;
 mod sysctl;
+mod sysctl_values;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, symlink};
