@@ -267,7 +267,7 @@ fn a_fault_fails_the_bake_names_the_entry_and_later_phases_wait() {
 
 #[test]
 fn an_entry_that_cannot_be_looked_at_is_a_failure_and_never_silence() {
-    let mut bench = bench();
+    let bench = bench();
     bench.fakes.units.calls.fail_on("state", 1);
     let planned = plan(&bench, &demo());
     let item = planned
@@ -293,7 +293,7 @@ fn audit_only_entries_are_reported_and_never_changed() {
 
 #[test]
 fn a_missing_premise_is_named() {
-    let mut bench = bench();
+    let bench = bench();
     let mut needs = unit("chrony.service", "started");
     needs["after"] = json!(["package:chrony", "package:there"]);
     let policy = policy(&[package("chrony"), needs]);
@@ -303,7 +303,7 @@ fn a_missing_premise_is_named() {
 
 #[test]
 fn image_entries_say_that_they_cannot_be_looked_at() {
-    let mut bench = bench();
+    let bench = bench();
     let image = entry(
         "image:r/x:1",
         json!({"kind": "image", "ref": "r/x:1", "allow_tag": true}),
