@@ -1,7 +1,12 @@
 //! systemd units: over D-Bus where a manager runs, by symlinks where none does.
 //! It is separate so that one seam serves the booted machine, the unbooted tree and the fakes.
 
+mod name;
+mod offline;
+
 use crate::error::Result;
+
+pub use offline::Offline;
 
 /// What systemd says of a unit.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
