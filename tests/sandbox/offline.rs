@@ -1,1 +1,412 @@
-//! x
+//! Units of an unbooted tree, judged by the real systemctl: the same operations must leave the same symlinks.
+//! Separate because the judge is a program of this machine, and the trees are made of unit files alone.
+
+use nodeagent::host::systemd::Offline;
+use nodeagent::host::{Enablement, Root, Units};
+use std::collections::BTreeMap;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+const VENDOR: &str = "lib/systemd/system";
+
+/// Unit files of the vendor: name and [Install] section.
+const FILES: &[(&str, &str)] = &[
+    ("plain.service", "WantedBy=multi-user.target"),
+    ("on.service", "WantedBy=multi-user.target"),
+    (
+        "two.service",
+        "WantedBy=multi-user.target graphical.target\nRequiredBy=x.target",
+    ),
+    (
+        "named.service",
+        "Alias=other.service dbus-org.example.service\nWantedBy=multi-user.target",
+    ),
+    ("namedonly.service", "Alias=second.service"),
+    (
+        "oldalias.service",
+        "Alias=multi-user.target.wants/oldalias.service",
+    ),
+    ("badalias.service", "Alias=x.socket"),
+    (
+        "also.service",
+        "WantedBy=multi-user.target\nAlso=also.socket also-missing.service",
+    ),
+    ("also.socket", "WantedBy=sockets.target\nAlso=also.service"),
+    ("alsoonly.service", "Also=also.socket"),
+    ("fixed.service", ""),
+    (
+        "tmpl@.service",
+        "WantedBy=multi-user.target\nDefaultInstance=one",
+    ),
+    ("nodefault@.service", "WantedBy=multi-user.target"),
+    ("carried@.service", "WantedBy=carrier@.target"),
+    ("spec@.service", "WantedBy=dev-%i.device %p.target"),
+    (
+        "tmplalias@.service",
+        "Alias=nick@.service\nWantedBy=multi-user.target",
+    ),
+    (
+        "aliased@.service",
+        "Alias=short.service\nDefaultInstance=one",
+    ),
+    ("drop.service", ""),
+    ("conflict.service", "Alias=taken.service"),
+    ("replace.service", "Alias=elsewhere.service"),
+    ("over.service", "WantedBy=multi-user.target"),
+    ("a.timer", "WantedBy=timers.target"),
+    ("m.mount", "WantedBy=local-fs.target\nAlias=n.mount"),
+    (
+        "quoted.service",
+        "WantedBy=\"multi-user.target\"\nWantedBy=\nWantedBy=late.target \\\n  later.target",
+    ),
+    ("multi-user.target", ""),
+    ("runtime.service", "WantedBy=multi-user.target"),
+];
+
+/// Symlinks: path and target.
+const LINKS: &[(&str, &str)] = &[
+    ("lib/systemd/system/vendoralias.service", "plain.service"),
+    ("lib/systemd/system/vendormasked.service", "/dev/null"),
+    (
+        "etc/systemd/system/etcalias.service",
+        "/lib/systemd/system/plain.service",
+    ),
+    ("etc/systemd/system/linked.service", "/opt/linked.service"),
+    (
+        "etc/systemd/system/linkedother.service",
+        "/opt/renamed.service",
+    ),
+    ("etc/systemd/system/masked.service", "/dev/null"),
+    (
+        "etc/systemd/system/dangling.service",
+        "/lib/systemd/system/gone.service",
+    ),
+    ("etc/systemd/system/outside.service", "/opt/missing.service"),
+    (
+        "etc/systemd/system/elsewhere.service",
+        "/lib/systemd/system/fixed.service",
+    ),
+    (
+        "etc/systemd/system/multi-user.target.wants/on.service",
+        "/lib/systemd/system/on.service",
+    ),
+    (
+        "etc/systemd/system/multi-user.target.wants/tmpl@two.service",
+        "/lib/systemd/system/tmpl@.service",
+    ),
+    (
+        "etc/systemd/system/multi-user.target.wants/nodefault@x.service",
+        "../../../../lib/systemd/system/nodefault@.service",
+    ),
+    (
+        "run/systemd/system/multi-user.target.wants/runtime.service",
+        "/lib/systemd/system/runtime.service",
+    ),
+    ("run/systemd/system/rtmasked.service", "/dev/null"),
+];
+
+const TEMPLATE_INSTANCES: &[&str] = &[
+    "tmpl@one.service",
+    "tmpl@two.service",
+    "nodefault@x.service",
+    "nodefault@new.service",
+    "spec@sda.service",
+    "tmplalias@i.service",
+    "carried@c.service",
+];
+
+fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+fn build(root: &Path) {
+    let unit = |install: &str| {
+        format!("[Unit]\nDescription=x\n[Service]\nExecStart=/bin/true\n[Install]\n{install}\n")
+    };
+    for (name, install) in FILES {
+        write(&root.join(VENDOR).join(name), &unit(install));
+    }
+    std::fs::create_dir_all(root.join("usr")).unwrap();
+    symlink("../lib", root.join("usr/lib")).unwrap();
+    write(
+        &root.join("opt/linked.service"),
+        &unit("WantedBy=multi-user.target"),
+    );
+    write(
+        &root.join("opt/renamed.service"),
+        &unit("WantedBy=multi-user.target"),
+    );
+    write(&root.join("etc/systemd/system/taken.service"), &unit(""));
+    write(
+        &root.join("etc/systemd/system/over.service"),
+        &unit("WantedBy=other.target"),
+    );
+    write(
+        &root.join("etc/systemd/system/drop.service.d/10-x.conf"),
+        "[Install]\nWantedBy=multi-user.target\n",
+    );
+    write(&root.join("lib/systemd/system/empty.service"), "");
+    write(
+        &root.join("etc/systemd/system/emptydir.target.wants/.keep"),
+        "",
+    );
+    for (path, target) in LINKS {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(target, path).unwrap();
+    }
+}
+
+/// Every path below /etc and /run with a symlink's target.
+fn listing(root: &Path) -> String {
+    let mut find = Command::new("find");
+    find.current_dir(root)
+        .args(["etc", "run", "opt", "lib", "-printf", "%p %y %l\\n"]);
+    let out = String::from_utf8(find.output().unwrap().stdout).unwrap();
+    let mut lines: Vec<_> = out.lines().collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+fn units() -> Vec<String> {
+    let files = FILES.iter().map(|(name, _)| *name);
+    let links = LINKS.iter().filter_map(|(path, _)| path.rsplit('/').next());
+    let all = files.chain(links).chain(TEMPLATE_INSTANCES.iter().copied());
+    let mut all: Vec<String> = all
+        .chain([
+            "drop.service",
+            "taken.service",
+            "empty.service",
+            "missing.service",
+            "other.service",
+            "second.service",
+            "nick@.service",
+            "also-missing.service",
+        ])
+        .map(str::to_owned)
+        .collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn systemctl(root: &Path, args: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new("systemctl");
+    command.arg(format!("--root={}", root.display())).args(args);
+    let out = command.output().unwrap();
+    (
+        out.status.code().unwrap(),
+        String::from_utf8(out.stdout).unwrap(),
+        String::from_utf8(out.stderr).unwrap(),
+    )
+}
+
+fn offline(root: &Path) -> Offline {
+    Offline::new(Root::open(root).unwrap()).unwrap()
+}
+
+/// What both say of every unit; where systemctl fails, only that we call it not enabled is asked.
+fn compare_states(root: &Path, after: &str, wrong: &mut Vec<String>) {
+    let ours = offline(root);
+    for unit in units() {
+        let (_, theirs, error) = systemctl(root, &["is-enabled", &unit]);
+        let (theirs, state) = (theirs.trim().to_owned(), ours.state(&unit));
+        let mine = match state {
+            Ok(state) => state.enablement,
+            Err(_) => String::new(),
+        };
+        if mine != theirs {
+            wrong.push(format!(
+                "{after}: {unit}: ours '{mine}', systemctl's '{theirs}' {}",
+                error.trim()
+            ));
+        }
+    }
+}
+
+const VERBS: &[(&str, Enablement)] = &[
+    ("enable", Enablement::Enable),
+    ("disable", Enablement::Disable),
+    ("mask", Enablement::Mask),
+    ("unmask", Enablement::Unmask),
+];
+
+/// A directory in memory: hundreds of trees, and every link is synced.
+fn memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap()
+}
+
+fn apply_both(sequence: &[&str], unit: &str, wrong: &mut Vec<String>) {
+    let (ours, theirs) = (memory(), memory());
+    build(ours.path());
+    build(theirs.path());
+    for verb in sequence {
+        let change = VERBS.iter().find(|(name, _)| name == verb).unwrap().1;
+        let mine = offline(ours.path()).set(unit, change);
+        let (code, _, error) = systemctl(theirs.path(), &["--force", verb, unit]);
+        let (a, b) = (listing(ours.path()), listing(theirs.path()));
+        if a != b {
+            let (a, b): (Vec<_>, Vec<_>) = (a.lines().collect(), b.lines().collect());
+            let only_a: Vec<_> = a.iter().filter(|l| !b.contains(l)).collect();
+            let only_b: Vec<_> = b.iter().filter(|l| !a.contains(l)).collect();
+            wrong.push(format!("{sequence:?} {unit}: only ours {only_a:?}, only systemctl's {only_b:?}; {mine:?} {code} {error}"));
+            return;
+        }
+        // These are a warning there and an error here: a policy that asks for them is wrong.
+        let strict = matches!(&mine, Err(e) if ["no [Install]", "do not fit"].iter().any(|w| e.one_line().contains(w)));
+        if mine.is_ok() != (code == 0) && !strict {
+            wrong.push(format!(
+                "{sequence:?} {unit}: {mine:?}, systemctl {code} {error}"
+            ));
+        }
+    }
+    if sequence.len() > 1 || sequence == ["enable"] {
+        compare_list(ours.path(), &format!("{sequence:?} {unit}"), wrong);
+    }
+}
+
+/// After a change: every unit file that systemctl lists, in one process.
+fn compare_list(root: &Path, after: &str, wrong: &mut Vec<String>) {
+    let ours = offline(root);
+    let (_, list, _) = systemctl(root, &["list-unit-files", "--no-legend", "--full"]);
+    assert!(list.lines().count() > 30, "{list}");
+    for line in list.lines() {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let mine = ours
+            .state(words[0])
+            .map(|state| state.enablement)
+            .unwrap_or_default();
+        // It calls what it cannot read "bad"; for us that is an error or no unit.
+        if mine != words[1].replace("bad", "") {
+            wrong.push(format!("{after}: ours '{mine}', systemctl's {line}"));
+        }
+    }
+}
+
+#[test]
+fn states_are_those_of_systemctl() {
+    let tree = tempfile::tempdir().unwrap();
+    build(tree.path());
+    let etc = tree.path().join("etc/systemd/system");
+    symlink("loop-b.service", etc.join("loop-a.service")).unwrap();
+    symlink("loop-a.service", etc.join("loop-b.service")).unwrap();
+    let mut wrong = Vec::new();
+    compare_states(tree.path(), "fresh", &mut wrong);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let (_, list, _) = systemctl(
+        tree.path(),
+        &["list-unit-files", "--no-legend", "--state=enabled"],
+    );
+    let mut theirs: Vec<_> = list
+        .lines()
+        .filter_map(|l| l.split_whitespace().next())
+        .collect();
+    theirs.sort_unstable();
+    assert_eq!(offline(tree.path()).enabled().unwrap(), theirs);
+}
+
+#[test]
+fn changes_leave_the_symlinks_of_systemctl() {
+    let mut wrong = Vec::new();
+    for unit in units() {
+        for sequence in [
+            &["enable"][..],
+            &["disable"],
+            &["enable", "disable"],
+            &["mask", "unmask", "unmask"],
+            &["enable", "mask", "unmask", "disable"],
+        ] {
+            apply_both(sequence, &unit, &mut wrong);
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn hostile_links_never_lead_out_of_the_tree() {
+    let outside = tempfile::tempdir().unwrap();
+    let text = "[Install]\nWantedBy=multi-user.target\n";
+    write(&outside.path().join("evil.service"), text);
+    std::fs::create_dir(outside.path().join("wants")).unwrap();
+    let before = listing_of(outside.path());
+    let tree = tempfile::tempdir().unwrap();
+    build(tree.path());
+    let etc = tree.path().join("etc/systemd/system");
+    symlink(
+        outside.path().join("evil.service"),
+        etc.join("evil.service"),
+    )
+    .unwrap();
+    symlink(
+        outside.path().join("wants"),
+        etc.join("graphical.target.wants"),
+    )
+    .unwrap();
+    let units = offline(tree.path());
+    assert!(units.set("evil.service", Enablement::Enable).is_err());
+    assert!(
+        !units
+            .state("evil.service")
+            .is_ok_and(|state| state.enablement == "linked")
+    );
+    // two.service also wants graphical.target, whose directory leads out.
+    assert!(units.set("two.service", Enablement::Enable).is_err());
+    drop(units.set("two.service", Enablement::Disable));
+    assert_eq!(listing_of(outside.path()), before);
+
+    let tree = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(tree.path().join("etc")).unwrap();
+    symlink(outside.path(), tree.path().join("etc/systemd")).unwrap();
+    assert!(
+        offline(tree.path())
+            .set("x.service", Enablement::Mask)
+            .is_err()
+    );
+    assert_eq!(listing_of(outside.path()), before);
+}
+
+fn listing_of(root: &Path) -> BTreeMap<String, u64> {
+    let mut find = Command::new("find");
+    let out = find
+        .arg(root)
+        .args(["-printf", "%p %y %l\\n"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    text.lines().map(|line| (line.to_owned(), 0)).collect()
+}
+
+#[test]
+fn what_systemctl_252_does_otherwise() {
+    let tree = tempfile::tempdir().unwrap();
+    build(tree.path());
+    let vendor = tree.path().join(VENDOR);
+    // Newer than 252; older ones ignore the directory.
+    write(
+        &vendor.join("up.service"),
+        "[Install]\nUpheldBy=multi-user.target\n",
+    );
+    // Only a running system knows its host name: an error, where systemctl takes that of the machine it runs on.
+    write(
+        &vendor.join("host.service"),
+        "[Install]\nWantedBy=%H.target\n",
+    );
+    let units = offline(tree.path());
+    units.set("up.service", Enablement::Enable).unwrap();
+    let link = tree
+        .path()
+        .join("etc/systemd/system/multi-user.target.upholds/up.service");
+    assert_eq!(
+        std::fs::read_link(link).unwrap(),
+        Path::new("/lib/systemd/system/up.service")
+    );
+    assert_eq!(units.state("up.service").unwrap().enablement, "enabled");
+    assert!(units.set("host.service", Enablement::Enable).is_err());
+}

@@ -2,7 +2,7 @@
 //! It is separate because observe may use this half alone.
 
 use std::io::Read as _;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd as _};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -138,6 +138,20 @@ impl Root {
             Err(Errno::EINVAL | Errno::ENOENT) => Ok(None),
             Err(errno) => Err(errno).context(doing),
         }
+    }
+
+    /// The path without symlinks, inside the root; none when it does not exist.
+    pub fn resolve(&self, path: &str) -> Result<Option<String>> {
+        let doing = || format!("resolve {path}");
+        let Some(fd) = found(self.open_at(path, OFlag::O_PATH, 0)).context(doing)? else {
+            return Ok(None);
+        };
+        let link = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let full = std::fs::read_link(link).context(doing)?;
+        Ok(full
+            .strip_prefix(&self.path)
+            .ok()
+            .map(|inside| format!("/{}", inside.display())))
     }
 
     fn open_file(&self, path: &str) -> Result<Option<(std::fs::File, Meta)>> {

@@ -2,8 +2,12 @@
 //! It is separate so that one seam serves the booted machine, the unbooted tree and the fakes.
 
 pub mod manager;
+mod name;
+mod offline;
 
 use crate::error::Result;
+
+pub use offline::Offline;
 
 /// What systemd says of a unit.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
