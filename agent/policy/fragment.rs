@@ -24,6 +24,8 @@ pub(crate) enum State {
     Sound,
     /// But for variables without a value.
     Open,
+    /// With mistakes, but nothing that is written is missing.
+    Flawed,
     /// With mistakes.
     Broken,
 }
@@ -203,10 +205,11 @@ impl<'a> Fragment<'a> {
         }
         let shape = kind.map_or([EXCEPTION, &[]], |k| [k.fields, COMMON]);
         let fields = walk.table(&shape, table, span.clone(), &format!("[[{name}]]"));
-        let state = match (walk.out.is_empty(), walk.open) {
-            (false, _) => State::Broken,
-            (true, true) => State::Open,
-            (true, false) => State::Sound,
+        let state = match (walk.out.is_empty(), walk.open, walk.lost) {
+            (true, false, false) => State::Sound,
+            (true, true, _) => State::Open,
+            (false, false, false) => State::Flawed,
+            _ => State::Broken,
         };
         let draft = Draft {
             kind,

@@ -26,9 +26,9 @@ pub fn fragment_schema() -> Json {
         }),
     );
     properties.insert("inventory".to_owned(), table(&[INVENTORY], true));
-    properties.insert("exception".to_owned(), list_of(table(&[EXCEPTION], true)));
+    properties.insert("exception".to_owned(), list_of(&table(&[EXCEPTION], true)));
     for kind in KINDS {
-        let mut entries = list_of(table(&[kind.fields, COMMON], true));
+        let mut entries = list_of(&table(&[kind.fields, COMMON], true));
         put(&mut entries, "description", json!(kind.doc));
         properties.insert(kind.name.to_owned(), entries);
     }
@@ -50,7 +50,7 @@ pub fn profile_schema() -> Json {
     schema
 }
 
-fn list_of(items: Json) -> Json {
+fn list_of(items: &Json) -> Json {
     json!({ "type": "array", "items": items })
 }
 
@@ -84,7 +84,7 @@ fn of(ty: &Type, variables: bool) -> Json {
         Type::Enum(words) => or_variable(json!({ "enum": words }), variables),
         Type::Bool => or_variable(json!({ "type": "boolean" }), variables),
         Type::Int(low, high) => or_variable(integer(*low, *high), variables),
-        Type::List(inner) => list_of(of(inner, variables)),
+        Type::List(inner) => list_of(&of(inner, variables)),
         Type::Map(check, inner) => json!({
             "type": "object",
             "propertyNames": text(*check, false),

@@ -37,17 +37,18 @@ impl Merge {
     /// Builds an entry and adds it; overrides wait for [`Merge::overrides`].
     pub(crate) fn add(&mut self, draft: Draft) {
         let ghost = ghost_id(&draft);
-        if draft.state == State::Sound
-            && let Some(placed) = self.build(draft)
-        {
-            self.entries.push(placed);
-        } else {
-            self.ghosts.extend(ghost);
+        match self.build(draft) {
+            Some(placed) => self.entries.push(placed),
+            None => self.ghosts.extend(ghost),
         }
     }
 
+    /// Builds an entry. One with mistakes is only asked what is wrong with it as a whole.
     fn build(&mut self, mut draft: Draft) -> Option<Placed> {
         let kind = draft.kind?;
+        if matches!(draft.state, State::Open | State::Broken) {
+            return None;
+        }
         let mut fields = std::mem::take(&mut draft.fields);
         let common: Map<String, Json> = COMMON
             .iter()
@@ -56,21 +57,20 @@ impl Merge {
         fields.insert("kind".to_owned(), Json::String(kind.name.to_owned()));
         let resource: Resource = match serde_json::from_value(Json::Object(fields)) {
             Ok(resource) => resource,
+            Err(_) if draft.state != State::Sound => return None,
             Err(error) => {
                 let message = format!("this entry cannot be understood: {error}");
+                let help = "the tool's own description of this kind is wrong; please report it";
                 self.out
-                    .push(Diagnostic::error(draft.at.clone(), message).help(
-                        "the tool's own description of this kind is wrong; please report it",
-                    ));
+                    .push(Diagnostic::error(draft.at.clone(), message).help(help));
                 return None;
             }
         };
         let faults = resource.faults();
         for fault in &faults {
-            self.out.push(
-                Diagnostic::error(draft.place(fault.field), fault.message.clone())
-                    .help(fault.help.clone()),
-            );
+            let at = draft.place(fault.field);
+            self.out
+                .push(Diagnostic::error(at, fault.message.clone()).help(fault.help.clone()));
         }
         let places = self.places(&common, &draft, kind)?;
         let text = |name: &str| common.get(name).and_then(Json::as_str);
@@ -85,7 +85,7 @@ impl Merge {
             overrides: None,
             resource,
         };
-        faults.is_empty().then_some(Placed {
+        (faults.is_empty() && draft.state == State::Sound).then_some(Placed {
             entry,
             overrides: flag("override").unwrap_or(false),
             draft,

@@ -36,6 +36,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) filled: BTreeSet<String>,
     /// A variable without a value was met: what was read is not complete.
     pub(crate) open: bool,
+    /// Something that is written was not understood and is missing in what was read.
+    pub(crate) lost: bool,
     depth: usize,
 }
 
@@ -52,6 +54,7 @@ impl<'a> Walk<'a> {
             places: BTreeMap::new(),
             filled: BTreeSet::new(),
             open: false,
+            lost: false,
             depth: 0,
         }
     }
@@ -104,8 +107,11 @@ impl<'a> Walk<'a> {
             }
         }
         self.depth += 1;
-        if let Some(value) = self.value(field, &field.ty, node) {
-            map.insert(field.name.to_owned(), value);
+        match self.value(field, &field.ty, node) {
+            Some(value) => {
+                map.insert(field.name.to_owned(), value);
+            }
+            None => self.lost = true,
         }
         self.depth -= 1;
     }
@@ -118,6 +124,7 @@ impl<'a> Walk<'a> {
         known: impl Iterator<Item = &'b Field>,
         name: &str,
     ) -> Option<&'b str> {
+        self.lost = true;
         let names: Vec<&'b str> = known.map(|f| f.name).collect();
         let near = nearest(word, names.iter().copied());
         let help = near.map_or_else(
@@ -173,8 +180,9 @@ impl<'a> Walk<'a> {
 
     fn string(&mut self, field: &Field, check: Check, node: &Node<'_>, raw: &str) -> Option<Json> {
         let text = self.text(field.name, node.span(), raw)?;
-        self.check(field.name, check, node.span(), (raw, &text))
-            .then_some(Json::String(text))
+        // A wrong text is kept: what is wrong with the entry as a whole is told in the same run.
+        self.check(field.name, check, node.span(), (raw, &text));
+        Some(Json::String(text))
     }
 
     /// Checks a text and says where it comes from when variables made it what it is.

@@ -159,9 +159,12 @@ impl Report {
         }
         let files: BTreeSet<&str> = mistakes.0.iter().map(|d| d.at.file.as_str()).collect();
         let (errors, warnings) = (self.errors, self.warnings);
+        let count = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
         format!(
-            "{mistakes}\n{errors} errors and {warnings} warnings in {} files\n",
-            files.len()
+            "{mistakes}\n{}, {} in {}\n",
+            count(errors, "error"),
+            count(warnings, "warning"),
+            count(files.len(), "file")
         )
     }
 }

@@ -1,7 +1,6 @@
 //! A merged policy as text: by phase, each entry with its reason, its values and where it comes from.
 //! It is separate because it is what people read before they trust a profile.
 
-
 use serde_json::Value as Json;
 
 use crate::error::{Context as _, Result};
@@ -18,7 +17,7 @@ pub(super) fn text(policy: &Policy) -> Result<String> {
             .filter(|e| e.resource.phase() == *phase)
             .peekable();
         if entries.peek().is_some() {
-            text.push_str(&format!("\n{}\n", phase.word()));
+            line(&mut text, &format!("\n{}", phase.word()));
         }
         for entry in entries {
             show(entry, &mut text)?;
