@@ -21,3 +21,4 @@ mod sandbox;
 mod scrub;
 mod seal;
 mod support;
+mod units;
