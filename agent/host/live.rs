@@ -6,35 +6,8 @@ use super::exec::LiveExec;
 use super::kernel::LiveKernel;
 use super::packages::Apt;
 use super::*;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
-struct NoUnits;
-impl Units for NoUnits {
-    fn manager(&self) -> bool {
-        false
-    }
-    fn state(&self, unit: &str) -> Result<UnitState> {
-        Err(Error::host(format!("stub {unit}")))
-    }
-    fn enabled(&self) -> Result<Vec<String>> {
-        Ok(vec![])
-    }
-    fn set(&self, _: &str, _: Enablement) -> Result<()> {
-        Ok(())
-    }
-    fn start(&self, _: &str) -> Result<()> {
-        Ok(())
-    }
-    fn stop(&self, _: &str) -> Result<()> {
-        Ok(())
-    }
-    fn kill(&self, _: &str, _: i32) -> Result<()> {
-        Ok(())
-    }
-    fn reload(&self) -> Result<()> {
-        Ok(())
-    }
-}
 impl Host {
     /// stub
     pub fn live() -> Result<Self> {
@@ -83,7 +56,7 @@ impl Host {
                 notes.clone(),
             )),
             kernel: Box::new(LiveKernel::new(context.clone(), exec.clone())),
-            units: Box::new(NoUnits),
+            units: if context.has_manager() { Box::new(super::systemd::manager::Manager::new()) } else { Box::new(super::systemd::Offline::new(Root::open(path)?)?) },
             clock: Box::new(clock::SystemClock::start(epoch)),
             exec,
             context,

@@ -55,3 +55,15 @@ pub trait Units {
     /// Makes the manager read unit files again.
     fn reload(&self) -> Result<()>;
 }
+
+impl Enablement {
+    /// The word for it, as systemctl has it.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Enablement::Enable => "enable",
+            Enablement::Disable => "disable",
+            Enablement::Mask => "mask",
+            Enablement::Unmask => "unmask",
+        }
+    }
+}
