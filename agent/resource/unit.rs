@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::host::Host;
+use crate::error::Result;
+use crate::host::{Enablement, Host, UnitState};
 use crate::resource::schema::{Check, Field, Type};
 use crate::resource::{Claim, Diff, Kind, Phase, Place};
 
@@ -36,15 +36,99 @@ fn default_active_place() -> Vec<Place> {
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Seen {}
+pub struct Seen {
+    /// The unit as systemd, or its tree, has it.
+    pub state: UnitState,
+    /// Whether a manager runs that can start and stop it.
+    pub manager: bool,
+}
 
 /// A step.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {}
+pub enum Action {
+    /// Change what happens at boot.
+    Set(Enablement, String),
+    /// Make systemd read its unit files again.
+    Reload,
+    /// Start.
+    Start(String),
+    /// Stop.
+    Stop(String),
+}
 
 impl fmt::Display for Action {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Set(change, unit) => write!(f, "{} {unit}", change.verb()),
+            Action::Reload => write!(f, "daemon-reload"),
+            Action::Start(unit) => write!(f, "start {unit}"),
+            Action::Stop(unit) => write!(f, "stop {unit}"),
+        }
+    }
+}
+
+/// Steps from one enablement to the wanted one; none when it is as wanted, empty when nothing can be done.
+fn enablement_steps(have: &str, want: &str) -> Option<&'static [Enablement]> {
+    use Enablement::{Disable, Enable, Mask, Unmask};
+    match (want, have) {
+        // An alias in use is the unit it stands for; runtime enablement is lost at the next boot.
+        ("enabled", "enabled" | "alias")
+        | (
+            "disabled",
+            "disabled" | "static" | "indirect" | "generated" | "transient" | "linked"
+            | "linked-runtime",
+        )
+        | ("masked", "masked") => None,
+        // Without an [Install] section there is nothing to enable.
+        ("enabled", "static" | "generated" | "transient") => Some(&[]),
+        ("enabled", "masked" | "masked-runtime") => Some(&[Unmask, Enable]),
+        ("enabled", _) => Some(&[Enable]),
+        // Masked is not disabled: nobody could start it by hand or as a dependency.
+        ("disabled", "masked" | "masked-runtime") => Some(&[Unmask, Disable]),
+        ("disabled", _) => Some(&[Disable]),
+        _ => Some(&[Mask]),
+    }
+}
+
+impl Unit {
+    fn set(&self, change: Enablement) -> Action {
+        Action::Set(change, self.name.clone())
+    }
+
+    /// A unit that is not there is as good as disabled, masked and stopped, where the policy says so.
+    fn absent_is_fine(&self, state: &UnitState) -> bool {
+        !state.exists
+            && self.missing.as_deref() == Some("fine")
+            && self.enabled.as_deref() != Some("enabled")
+            && self.active.as_deref() != Some("started")
+    }
+
+    fn diff_active(&self, seen: &Seen, diff: &mut Diff<Action>) {
+        let Some(want) = self.active.as_deref() else {
+            return;
+        };
+        let Some(have) = seen.state.active.as_deref().filter(|_| seen.manager) else {
+            diff.skip("active", "no systemd manager runs for this tree");
+            return;
+        };
+        if seen.state.need_reload {
+            diff.differs("unit file", "changed since it was read", "read by systemd");
+            diff.actions.push(Action::Reload);
+        }
+        let (running, step) = match want {
+            "started" => (true, Action::Start(self.name.clone())),
+            _ => (false, Action::Stop(self.name.clone())),
+        };
+        let as_wanted = match have {
+            "active" | "reloading" | "refreshing" => running,
+            "inactive" | "failed" => !running,
+            // On its way: the step waits for the end.
+            _ => false,
+        };
+        if !as_wanted {
+            diff.differs("active", have, want);
+            diff.actions.push(step);
+        }
     }
 }
 
@@ -93,15 +177,157 @@ impl Kind for Unit {
         }]
     }
 
-    fn observe(&self, _host: &Host) -> Result<Seen> {
-        Err(Error::host("observe: not built yet"))
+    fn observe(&self, host: &Host) -> Result<Seen> {
+        Ok(Seen {
+            state: host.units.state(&self.name)?,
+            manager: host.units.manager(),
+        })
     }
 
-    fn diff(&self, _seen: &Seen, _place: Place) -> Diff<Action> {
-        Diff::default()
+    fn diff(&self, seen: &Seen, place: Place) -> Diff<Action> {
+        let mut diff = Diff::default();
+        if self.absent_is_fine(&seen.state) {
+            return diff;
+        }
+        if !seen.state.exists && self.enabled.as_deref() != Some("masked") {
+            diff.differs("unit", "absent", "present");
+        }
+        if let Some(want) = self.enabled.as_deref() {
+            let have = seen.state.enablement.as_str();
+            if let Some(steps) = enablement_steps(have, want) {
+                let have = if have.is_empty() { "absent" } else { have };
+                diff.differs("enabled", have, want);
+                diff.actions
+                    .extend(steps.iter().map(|step| self.set(*step)));
+            }
+        }
+        if self.active_place.contains(&place) {
+            self.diff_active(seen, &mut diff);
+        }
+        diff
     }
 
-    fn apply(_batch: &[(&Self, &Action)], _host: &Host) -> Result<()> {
-        Err(Error::host("apply: not built yet"))
+    fn apply(batch: &[(&Self, &Action)], host: &Host) -> Result<()> {
+        for (_, action) in batch {
+            match action {
+                Action::Set(change, unit) => host.units.set(unit, *change)?,
+                Action::Reload => host.units.reload()?,
+                Action::Start(unit) => host.units.start(unit)?,
+                Action::Stop(unit) => host.units.stop(unit)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(enabled: &str, active: &str, missing: &str) -> Unit {
+        let some = |word: &str| (!word.is_empty()).then(|| word.to_owned());
+        Unit {
+            name: "u".into(),
+            enabled: some(enabled),
+            active: some(active),
+            active_place: default_active_place(),
+            missing: some(missing),
+        }
+    }
+
+    fn seen(enablement: &str, active: &str) -> Seen {
+        Seen {
+            state: UnitState {
+                exists: !enablement.is_empty(),
+                enablement: enablement.into(),
+                active: (active != "-").then(|| active.into()),
+                need_reload: active == "stale",
+            },
+            manager: active != "-",
+        }
+    }
+
+    fn steps(unit: &Unit, seen: &Seen, place: Place) -> (usize, String) {
+        let diff = unit.diff(seen, place);
+        let steps: Vec<_> = diff.actions.iter().map(ToString::to_string).collect();
+        (diff.differences.len(), steps.join(", "))
+    }
+
+    #[test]
+    fn steps_follow_from_what_is_and_what_is_wanted() {
+        let table = [
+            ("enabled", "", "enabled", "-", 0, ""),
+            ("enabled", "", "alias", "-", 0, ""),
+            ("enabled", "", "enabled-runtime", "-", 1, "enable u"),
+            ("enabled", "", "disabled", "-", 1, "enable u"),
+            ("enabled", "", "static", "-", 1, ""),
+            ("enabled", "", "masked", "-", 1, "unmask u, enable u"),
+            ("enabled", "", "", "-", 2, "enable u"),
+            ("disabled", "", "static", "-", 0, ""),
+            ("disabled", "", "masked", "-", 1, "unmask u, disable u"),
+            ("disabled", "", "enabled", "-", 1, "disable u"),
+            ("masked", "", "enabled", "-", 1, "mask u"),
+            ("masked", "", "masked-runtime", "-", 1, "mask u"),
+            ("masked", "", "", "-", 1, "mask u"),
+            ("", "started", "static", "active", 0, ""),
+            ("", "started", "static", "inactive", 1, "start u"),
+            ("", "started", "static", "activating", 1, "start u"),
+            ("", "started", "static", "-", 0, ""),
+            ("", "stopped", "static", "failed", 0, ""),
+            ("", "stopped", "static", "deactivating", 1, "stop u"),
+            (
+                "masked",
+                "stopped",
+                "enabled",
+                "active",
+                2,
+                "mask u, stop u",
+            ),
+            (
+                "enabled",
+                "started",
+                "masked",
+                "stale",
+                3,
+                "unmask u, enable u, daemon-reload, start u",
+            ),
+        ];
+        for (enabled, active, have, runs, differences, want) in table {
+            let found = steps(&unit(enabled, active, ""), &seen(have, runs), Place::Build);
+            assert_eq!(
+                found,
+                (differences, want.to_owned()),
+                "{enabled} {active} {have} {runs}"
+            );
+        }
+    }
+
+    #[test]
+    fn activity_is_asked_only_where_it_is_expected_and_possible() {
+        let stopped = unit("", "started", "");
+        assert_eq!(
+            steps(&stopped, &seen("static", "inactive"), Place::Image),
+            (0, String::new())
+        );
+        let offline = stopped.diff(&seen("static", "-"), Place::Node);
+        assert_eq!(
+            (offline.not_applicable.len(), offline.conforms()),
+            (1, true)
+        );
+    }
+
+    #[test]
+    fn a_missing_unit_is_fine_only_where_the_policy_says_so() {
+        for (enabled, active, missing, conforms) in [
+            ("disabled", "stopped", "fine", true),
+            ("masked", "", "fine", true),
+            ("enabled", "", "fine", false),
+            ("", "started", "fine", false),
+            ("disabled", "", "error", false),
+            ("disabled", "", "", false),
+        ] {
+            let diff = unit(enabled, active, missing).diff(&seen("", "inactive"), Place::Build);
+            assert_eq!(diff.conforms(), conforms, "{enabled} {active} {missing}");
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! systemd units: over D-Bus where a manager runs, by symlinks where none does.
 //! It is separate so that one seam serves the booted machine, the unbooted tree and the fakes.
 
+mod manager;
 mod name;
 mod offline;
+mod proxy;
 
 use crate::error::Result;
 
+pub use manager::{BUS, Manager};
 pub use offline::Offline;
 
 /// What systemd says of a unit.
@@ -33,6 +36,18 @@ pub enum Enablement {
     Mask,
     /// As `systemctl unmask`.
     Unmask,
+}
+
+impl Enablement {
+    /// The word for it, as systemctl has it.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Enablement::Enable => "enable",
+            Enablement::Disable => "disable",
+            Enablement::Mask => "mask",
+            Enablement::Unmask => "unmask",
+        }
+    }
 }
 
 /// The unit seam.
