@@ -5,8 +5,6 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 TRIPLE := x86_64-unknown-linux-gnu
 RELEASE := $(TARGET_DIR)/$(TRIPLE)/release
 BINARY := $(RELEASE)/nodeagent
-# Static glibc: no musl target is needed, and the binary runs in any root.
-STATIC := RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --release --target $(TRIPLE)
 
 # What the build, the tests and the demo call, as Debian 12 packages.
 PACKAGES := gcc libc6-dev binutils file ca-certificates \
@@ -29,8 +27,11 @@ deps:
 	apt-get -q update && \
 	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $$missing
 
+# Static glibc: no musl target is needed, and the binary runs in any root. The demo's driver comes
+# along: its dev-dependencies turn on features, and apart the two would compile half of all crates twice.
 static: deps
-	$(STATIC) --bin nodeagent
+	RUSTFLAGS="-C target-feature=+crt-static" \
+	  cargo build --locked --release --target $(TRIPLE) --bin nodeagent --example demo
 	@file $(BINARY)
 	@stat -c '%n: %s bytes' $(BINARY)
 
@@ -43,10 +44,8 @@ check: deps
 test: deps check static
 	cargo test --locked
 
-# The driver is built like the binary, so that both share one build of the dependencies.
-demo: deps
-	$(STATIC) --bin nodeagent --example demo
-	$(RELEASE)/examples/demo $(BINARY)
+demo: static
+	@$(RELEASE)/examples/demo $(BINARY)
 
 install: static
 	install -D -m 0755 $(BINARY) $(DESTDIR)/usr/bin/nodeagent

@@ -7,7 +7,23 @@
 //!
 //! Modules in rank order; a module names only modules above it in this list (`tests/layering.rs`).
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        reason = "inline tests prepare their temporary trees directly; the shipped library is checked without this"
+    )
+)]
+
+pub mod apply;
+pub mod cli;
 pub mod error;
 pub mod host;
+pub mod manifest;
+pub mod observe;
+pub mod plan;
 pub mod policy;
+pub mod record;
 pub mod resource;
+pub mod verify;

@@ -1,12 +1,78 @@
-//! The nodeagent binary.
-//! x
-fn main() -> std::process::ExitCode {
-    let args: Vec<_> = std::env::args_os().skip(1).collect();
-    if let Some((first, rest)) = args.split_first()
-        && first == nodeagent::host::exec::CHILD
-    {
-        let code = nodeagent::host::exec::child_main(rest);
-        return u8::try_from(code).map_or(std::process::ExitCode::FAILURE, Into::into);
+//! The program: parse, log, run one verb, print an error chain, exit.
+//! It is separate from the library so that tests run the same verbs without a process.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use nodeagent::cli::{Cli, Io};
+use nodeagent::error::{Error, Exit};
+use nodeagent::host::{exec, signals};
+use tracing_subscriber::filter::LevelFilter;
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().collect();
+    if args.get(1).is_some_and(|word| word == "__child") {
+        let code = exec::child_main(args.get(2..).unwrap_or_default());
+        return ExitCode::from(u8::try_from(code).unwrap_or(255));
     }
-    std::process::ExitCode::SUCCESS
+    let cli = Cli::parse();
+    let terminal = std::io::stderr().is_terminal();
+    log(cli.verbose, terminal);
+    let stop = match signals::watch() {
+        Ok(stop) => stop,
+        Err(error) => return end(&error),
+    };
+    let mut out = std::io::stdout().lock();
+    let mut io = Io {
+        out: &mut out,
+        terminal,
+        stop: &move || stop.asked(),
+    };
+    let result = cli.run(&mut io).and_then(|exit| {
+        out.flush()
+            .map_err(|e| Error::host("write to stdout").because(e))?;
+        Ok(exit)
+    });
+    match result {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(error) => end(&error),
+    }
+}
+
+fn log(verbose: u8, terminal: bool) {
+    let level = match verbose {
+        0 => LevelFilter::INFO,
+        1 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let log = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(level)
+        .with_target(false)
+        .with_ansi(terminal);
+    if terminal {
+        log.without_time().init();
+    } else {
+        log.init();
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place where an error becomes text for a person"
+)]
+fn end(error: &Error) -> ExitCode {
+    let mut text = format!("error: {error}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text.push_str(&format!("\n  caused by: {inner}"));
+        cause = inner.source();
+    }
+    if let Some(hint) = error.next_step() {
+        text.push_str(&format!("\n  next: {hint}"));
+    }
+    eprintln!("{text}");
+    let exit: Exit = error.exit();
+    ExitCode::from(exit.code())
 }

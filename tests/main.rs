@@ -1,6 +1,24 @@
-//! All tiers of tests in one program.
-//! Separate tiers are modules, so that there is one link, whatever their number.
+//! The one test binary: one link, whatever the number of tiers.
+//! Each file beside this one is a tier or topic; `support` is what they share.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests touch their own temporary trees directly and may panic"
+)]
 
+mod cli;
+mod flow;
+mod kinds;
+mod layering;
 mod machine;
+mod offline;
+mod policy;
 mod sandbox;
+mod scrub;
+mod seal;
 mod support;
+mod units;

@@ -38,39 +38,50 @@ pub fn homes(root: &Root) -> Result<Vec<String>> {
     Ok(homes)
 }
 
-/// The number of a user given by name or number.
-pub fn uid(root: &Root, owner: &str) -> Result<u32> {
+/// The number of a user given by name or number; none when the tree has no such name.
+/// `root` is 0 by the kernel's own rule, so a tree without accounts yet can be written to.
+pub fn find_uid(root: &Root, owner: &str) -> Result<Option<u32>> {
+    if owner == "root" {
+        return Ok(Some(0));
+    }
     if let Ok(number) = owner.parse() {
-        return Ok(number);
+        return Ok(Some(number));
     }
     let known = accounts(root).context(|| format!("look up the user {owner}"))?;
-    known
-        .into_iter()
-        .find(|account| account.name == owner)
-        .map(|account| account.uid)
-        .ok_or_else(|| {
-            Error::host(format!(
-                "look up the user {owner}: /etc/passwd has no such name"
-            ))
-            .hint("users come with packages: check that the package that makes it is in the policy")
-        })
+    let found = known.into_iter().find(|account| account.name == owner);
+    Ok(found.map(|account| account.uid))
 }
 
-/// The number of a group given by name or number.
-pub fn gid(root: &Root, group: &str) -> Result<u32> {
+/// The number of a group given by name or number; none when the tree has no such name.
+pub fn find_gid(root: &Root, group: &str) -> Result<Option<u32>> {
+    if group == "root" {
+        return Ok(Some(0));
+    }
     if let Ok(number) = group.parse() {
-        return Ok(number);
+        return Ok(Some(number));
     }
     let text = root.read_text("/etc/group")?.unwrap_or_default();
-    let found = text.lines().find_map(|line| {
+    Ok(text.lines().find_map(|line| {
         let mut fields = line.split(':');
         (fields.next()? == group).then(|| fields.nth(1)?.parse().ok())?
-    });
-    found.ok_or_else(|| {
-        Error::host(format!(
-            "look up the group {group}: /etc/group has no such name"
-        ))
-    })
+    }))
+}
+
+/// The number of a user that must exist.
+pub fn uid(root: &Root, owner: &str) -> Result<u32> {
+    find_uid(root, owner)?.ok_or_else(|| unknown("user", owner, "/etc/passwd"))
+}
+
+/// The number of a group that must exist.
+pub fn gid(root: &Root, group: &str) -> Result<u32> {
+    find_gid(root, group)?.ok_or_else(|| unknown("group", group, "/etc/group"))
+}
+
+fn unknown(what: &str, name: &str, file: &str) -> Error {
+    Error::host(format!(
+        "look up the {what} {name}: {file} has no such name"
+    ))
+    .hint("accounts come with packages: check that the package that makes it is in the policy")
 }
 
 fn parse_passwd(text: &str) -> Vec<Account> {
@@ -120,7 +131,9 @@ mod tests {
         assert_eq!(uid(&root, "a").unwrap(), 7);
         assert_eq!(uid(&root, "1234").unwrap(), 1234);
         assert_eq!(gid(&root, "g").unwrap(), 42);
-        assert!(uid(&root, "root").unwrap_err().next_step().is_some());
+        assert_eq!(uid(&root, "root").unwrap(), 0);
+        assert_eq!(find_gid(&root, "a").unwrap(), None);
+        assert!(uid(&root, "z").unwrap_err().next_step().is_some());
         assert_eq!(homes(&root).unwrap(), ["/h/a"]);
     }
 }

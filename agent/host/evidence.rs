@@ -1,9 +1,22 @@
 //! Keyed digests of identifiers that were baked and removed: what a node's identity must differ from.
 //! It is separate because observing (here) and recording (above) share it and the value itself must never be kept.
 
+use std::io::Read as _;
+
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+
+use crate::error::{Context as _, Result};
+
+/// 32 random bytes in hex, for a salt.
+pub fn random_hex() -> Result<String> {
+    let doing = || "read 32 bytes from /dev/urandom";
+    let mut bytes = [0u8; 32];
+    let mut source = std::fs::File::open("/dev/urandom").context(doing)?;
+    source.read_exact(&mut bytes).context(doing)?;
+    Ok(super::root::hex(&bytes))
+}
 
 /// One removed identifier, as a keyed digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

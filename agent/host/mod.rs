@@ -7,15 +7,18 @@
 )]
 
 pub mod accounts;
+pub mod binary;
 pub mod clock;
 pub mod context;
 pub mod evidence;
 pub mod exec;
 pub mod glob;
 pub mod kernel;
+pub mod live;
 pub mod notes;
 pub mod packages;
 pub mod root;
+pub mod signals;
 pub mod systemd;
 
 use std::fmt;
@@ -25,7 +28,7 @@ pub use clock::Clock;
 pub use context::{Context, Where};
 pub use evidence::{Evidence, Tombstone};
 pub use exec::{Cmd, Exec, Output};
-pub use kernel::{Kernel, ModuleState};
+pub use kernel::{Kernel, LiveKernel, ModuleState};
 pub use notes::Notes;
 pub use packages::{Installed, PackageRequest, Packages};
 pub use root::{FileKind, Meta, Root};
@@ -57,6 +60,8 @@ pub struct Host {
     pub clock: Box<dyn Clock>,
     /// Where we are: booted machine, container, chroot, unbooted root.
     pub context: Context,
+    /// This is the closing run at shutdown: what a running machine leaves to it is done now.
+    pub closing: bool,
     /// Salt and tombstones of the bake, read from the record before observing.
     pub evidence: Evidence,
     /// Retries and fallbacks that effects report, drained into the journal after each step.

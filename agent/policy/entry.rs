@@ -46,9 +46,9 @@ impl Entry {
 /// What the machine must be for the profile to apply at all.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Requires {
-    /// os-release ID, or one of ID_LIKE.
+    /// os-release ID, or one of `ID_LIKE`.
     pub family: String,
-    /// os-release VERSION_ID; `9` also accepts `9.4`.
+    /// os-release `VERSION_ID`; `9` also accepts `9.4`.
     pub version: String,
     /// Accepted `uname -m` values.
     pub arch: Vec<String>,

@@ -5,8 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::host::Host;
+use crate::error::Result;
+use crate::host::{FileKind, Host};
+use crate::resource::access::Found;
 use crate::resource::schema::{Check, Field, Type};
 use crate::resource::{Claim, Diff, Kind, Phase, Place};
 
@@ -17,17 +18,48 @@ pub struct Absent {
     pub path: String,
 }
 
+/// Directories that a system cannot be without; an entry that names one is a mistake.
+const KEPT: &[&str] = &[
+    "", "usr", "bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "media", "mnt", "opt",
+    "proc", "root", "run", "sbin", "srv", "sys", "tmp", "var",
+];
+
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Seen {}
+pub struct Seen {
+    /// What is at the path; none when nothing is.
+    #[serde(flatten)]
+    pub found: Option<Found>,
+    /// Another file system is mounted there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mounted: bool,
+}
 
 /// A step.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {}
+pub enum Action {
+    /// Removes the path: a directory with all it holds, a symlink alone.
+    Remove(FileKind),
+}
 
 impl fmt::Display for Action {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Remove(FileKind::Directory) => f.write_str("remove it with all it holds"),
+            Action::Remove(kind) => write!(f, "remove the {kind}"),
+        }
+    }
+}
+
+impl Absent {
+    /// Why it is never removed, in the form of what a person has to do.
+    fn kept(&self, seen: &Seen, found: &Found) -> Option<&'static str> {
+        let top = self.path.trim_matches('/');
+        if found.kind == FileKind::Directory && KEPT.contains(&top) {
+            return Some("absent: never removed, the system needs it; take the entry out");
+        }
+        seen.mounted
+            .then_some("absent: never removed while mounted; unmount it first")
     }
 }
 
@@ -54,15 +86,31 @@ impl Kind for Absent {
         }]
     }
 
-    fn observe(&self, _host: &Host) -> Result<Seen> {
-        Err(Error::host("observe: not built yet"))
+    fn observe(&self, host: &Host) -> Result<Seen> {
+        let meta = host.root.meta(&self.path)?;
+        Ok(Seen {
+            found: meta.as_ref().map(Found::from),
+            mounted: meta.is_some() && host.root.is_mount_point(&self.path)?,
+        })
     }
 
-    fn diff(&self, _seen: &Seen, _place: Place) -> Diff<Action> {
-        Diff::default()
+    fn diff(&self, seen: &Seen, _place: Place) -> Diff<Action> {
+        let mut diff = Diff::default();
+        let Some(found) = &seen.found else {
+            return diff;
+        };
+        let kept = self.kept(seen, found);
+        diff.differs("path", found.kind.to_string(), kept.unwrap_or("absent"));
+        if kept.is_none() {
+            diff.actions.push(Action::Remove(found.kind));
+        }
+        diff
     }
 
-    fn apply(_batch: &[(&Self, &Action)], _host: &Host) -> Result<()> {
-        Err(Error::host("apply: not built yet"))
+    fn apply(batch: &[(&Self, &Action)], host: &Host) -> Result<()> {
+        for (absent, Action::Remove(_)) in batch {
+            host.root.remove(&absent.path)?;
+        }
+        Ok(())
     }
 }

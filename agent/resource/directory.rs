@@ -5,8 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::host::Host;
+use crate::error::Result;
+use crate::host::{FileKind, Host};
+use crate::resource::access::{Access, Found, Ids, Wanted, unknown_names};
 use crate::resource::schema::{Check, Field, Type};
 use crate::resource::{Accept, Claim, Diff, Kind, Phase, Place};
 
@@ -35,15 +36,30 @@ fn default_mode() -> String {
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Seen {}
+pub struct Seen {
+    /// What is at the path; none when nothing is.
+    #[serde(flatten)]
+    pub found: Option<Found>,
+    /// Numbers that the wanted owner has in the tree.
+    #[serde(skip)]
+    pub ids: Ids,
+}
 
 /// A step.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {}
+pub enum Action {
+    /// Makes the directory and its missing parents.
+    Make(Access),
+    /// Sets mode and owner of the directory, not of what it holds.
+    SetAttr(Access),
+}
 
 impl fmt::Display for Action {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Make(access) => write!(f, "make the directory, {access}"),
+            Action::SetAttr(access) => write!(f, "set {access}"),
+        }
     }
 }
 
@@ -92,15 +108,59 @@ impl Kind for Directory {
         }]
     }
 
-    fn observe(&self, _host: &Host) -> Result<Seen> {
-        Err(Error::host("observe: not built yet"))
+    fn observe(&self, host: &Host) -> Result<Seen> {
+        Ok(Seen {
+            found: host.root.meta(&self.path)?.as_ref().map(Found::from),
+            ids: Ids::find(&host.root, &self.owner, &self.group)?,
+        })
     }
 
-    fn diff(&self, _seen: &Seen, _place: Place) -> Diff<Action> {
-        Diff::default()
+    fn diff(&self, seen: &Seen, _place: Place) -> Diff<Action> {
+        let mut diff = Diff::default();
+        let wanted = Wanted {
+            mode: &self.mode,
+            owner: &self.owner,
+            group: &self.group,
+            accept: self.accept,
+        };
+        let found = seen.found.as_ref();
+        let directory = found.filter(|f| f.kind == FileKind::Directory);
+        let Some(access) = wanted.access(directory, &mut diff) else {
+            return diff;
+        };
+        match (found, directory) {
+            (None, _) => {
+                diff.differs("directory", "absent", access.to_string());
+                unknown_names(&wanted, seen.ids, &mut diff);
+                diff.actions.push(Action::Make(access));
+            }
+            (Some(other), None) => {
+                let want = format!("a directory: move the {} away first", other.kind);
+                diff.differs("kind", other.kind.to_string(), want);
+            }
+            (Some(_), Some(directory)) => {
+                wanted.judge(&access, seen.ids, directory, &mut diff);
+                if !diff.conforms() {
+                    diff.actions.push(Action::SetAttr(access));
+                }
+            }
+        }
+        diff
     }
 
-    fn apply(_batch: &[(&Self, &Action)], _host: &Host) -> Result<()> {
-        Err(Error::host("apply: not built yet"))
+    fn apply(batch: &[(&Self, &Action)], host: &Host) -> Result<()> {
+        for (directory, action) in batch {
+            match action {
+                Action::Make(access) => {
+                    let attr = access.resolve(&host.root)?;
+                    host.root.make_dir(&directory.path, attr)?;
+                }
+                Action::SetAttr(access) => {
+                    let attr = access.resolve(&host.root)?;
+                    host.root.set_attr(&directory.path, attr)?;
+                }
+            }
+        }
+        Ok(())
     }
 }

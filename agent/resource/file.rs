@@ -6,7 +6,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::host::Host;
+use crate::host::binary::self_binary;
+use crate::host::root::sha256;
+use crate::host::{FileKind, Host};
+use crate::resource::access::{Access, Found, Ids, Wanted, unknown_names};
 use crate::resource::schema::{Check, Field, Type};
 use crate::resource::{Accept, Claim, Diff, Kind, Phase, Place};
 
@@ -47,15 +50,114 @@ pub(crate) fn root_name() -> String {
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Seen {}
+pub struct Seen {
+    /// What is at the path; none when nothing is.
+    #[serde(flatten)]
+    pub found: Option<Found>,
+    /// Bytes of a regular file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// SHA-256 of a regular file's content, in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Numbers that the wanted owner has in the tree.
+    #[serde(skip)]
+    pub ids: Ids,
+}
 
 /// A step.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {}
+pub enum Action {
+    /// Replaces whatever is at the path, but for a directory, by the wanted content; missing parents are made.
+    Write {
+        /// Bytes to write; none for the running binary, whose size is known when it is read.
+        size: Option<u64>,
+        /// Mode and owner.
+        access: Access,
+    },
+    /// Sets mode and owner; the content is right.
+    SetAttr(Access),
+}
 
 impl fmt::Display for Action {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Write {
+                size: Some(size),
+                access,
+            } => write!(f, "write {size} bytes, {access}"),
+            Action::Write { size: None, access } => {
+                write!(f, "write the running binary, {access}")
+            }
+            Action::SetAttr(access) => write!(f, "set {access}"),
+        }
+    }
+}
+
+/// The first lines of a file that a kind generates.
+pub(crate) fn heading(kind: &str, path: &str) -> String {
+    format!("# Written by nodeagent for the policy entry {kind}:{path}; changes here are lost.\n")
+}
+
+/// A reason as comment lines.
+pub(crate) fn comment(reason: &str) -> String {
+    let lines = reason.lines().map(|line| format!("# {}\n", line.trim()));
+    lines.collect()
+}
+
+/// A digest short enough for a person.
+pub(crate) fn short(sha256: &str) -> String {
+    format!("sha256:{}…", sha256.get(..12).unwrap_or(sha256))
+}
+
+impl File {
+    /// A file that another kind generates: root:root 0644.
+    pub(crate) fn generated(path: &str, content: String) -> Self {
+        Self {
+            path: path.to_owned(),
+            sha256: sha256(content.as_bytes()),
+            content: Some(content),
+            source: None,
+            mode: default_mode(),
+            owner: root_name(),
+            group: root_name(),
+            accept: Accept::Exact,
+        }
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            mode: &self.mode,
+            owner: &self.owner,
+            group: &self.group,
+            accept: self.accept,
+        }
+    }
+
+    /// The bytes to write, which must be those that the policy states by digest.
+    fn bytes(&self) -> Result<Vec<u8>> {
+        let bytes = match (&self.content, self.source.as_deref()) {
+            (Some(content), _) => content.clone().into_bytes(),
+            (None, Some("self")) => self_binary()?,
+            (None, _) => {
+                return Err(Error::host(format!(
+                    "write {}: the policy holds no content for it",
+                    self.path
+                ))
+                .hint("take the policy from its fragments again"));
+            }
+        };
+        let digest = sha256(&bytes);
+        if digest == self.sha256 {
+            return Ok(bytes);
+        }
+        Err(Error::host(format!(
+            "write {}: the content at hand is {}, the policy wants {}",
+            self.path,
+            short(&digest),
+            short(&self.sha256)
+        ))
+        .hint("for source \"self\", run the binary that the policy was made with"))
     }
 }
 
@@ -111,15 +213,76 @@ impl Kind for File {
         }]
     }
 
-    fn observe(&self, _host: &Host) -> Result<Seen> {
-        Err(Error::host("observe: not built yet"))
+    fn observe(&self, host: &Host) -> Result<Seen> {
+        let meta = host.root.meta(&self.path)?;
+        let regular = meta.filter(|m| m.kind == FileKind::File);
+        Ok(Seen {
+            found: meta.as_ref().map(Found::from),
+            size: regular.map(|m| m.size),
+            sha256: match regular {
+                Some(_) => host.root.digest(&self.path)?,
+                None => None,
+            },
+            ids: Ids::find(&host.root, &self.owner, &self.group)?,
+        })
     }
 
-    fn diff(&self, _seen: &Seen, _place: Place) -> Diff<Action> {
-        Diff::default()
+    fn diff(&self, seen: &Seen, _place: Place) -> Diff<Action> {
+        let mut diff = Diff::default();
+        let wanted = self.wanted();
+        let found = seen.found.as_ref();
+        let regular = found.filter(|f| f.kind == FileKind::File);
+        let Some(access) = wanted.access(regular, &mut diff) else {
+            return diff;
+        };
+        let write = Action::Write {
+            size: self.content.as_ref().map(|c| c.len() as u64),
+            access: access.clone(),
+        };
+        match (found, regular) {
+            (None, _) => {
+                diff.differs("content", "absent", short(&self.sha256));
+                unknown_names(&wanted, seen.ids, &mut diff);
+                diff.actions.push(write);
+            }
+            (Some(other), None) if other.kind == FileKind::Directory => {
+                let want = "a file: remove the directory first, it may hold what is still needed";
+                diff.differs("kind", "directory", want);
+            }
+            (Some(other), None) => {
+                diff.differs("kind", other.kind.to_string(), "file");
+                unknown_names(&wanted, seen.ids, &mut diff);
+                diff.actions.push(write);
+            }
+            (Some(_), Some(file)) => {
+                wanted.judge(&access, seen.ids, file, &mut diff);
+                let have = seen.sha256.as_deref().unwrap_or_default();
+                if have != self.sha256 {
+                    diff.differs("content", short(have), short(&self.sha256));
+                    diff.actions.push(write);
+                } else if !diff.conforms() {
+                    diff.actions.push(Action::SetAttr(access));
+                }
+            }
+        }
+        diff
     }
 
-    fn apply(_batch: &[(&Self, &Action)], _host: &Host) -> Result<()> {
-        Err(Error::host("apply: not built yet"))
+    fn apply(batch: &[(&Self, &Action)], host: &Host) -> Result<()> {
+        for (file, action) in batch {
+            match action {
+                Action::Write { access, .. } => {
+                    let bytes = file.bytes()?;
+                    let attr = access.resolve(&host.root)?;
+                    host.root.make_parent(&file.path)?;
+                    host.root.write(&file.path, &bytes, attr)?;
+                }
+                Action::SetAttr(access) => {
+                    host.root
+                        .set_attr(&file.path, access.resolve(&host.root)?)?;
+                }
+            }
+        }
+        Ok(())
     }
 }

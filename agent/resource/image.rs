@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::resource::schema::{Check, Field, Type};
-use crate::resource::{Claim, Diff, Kind, Phase, Place};
+use crate::resource::{Claim, Diff, Fault, Kind, Phase, Place};
 
 /// A wanted container image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +64,15 @@ impl Kind for Image {
 
     fn key(&self) -> String {
         self.alias.clone().unwrap_or_else(|| self.reference.clone())
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        if self.allow_tag || self.reference.contains("@sha256:") {
+            return Vec::new();
+        }
+        let message = "an image needs a digest: what a tag names can change";
+        let help = "write ref = \"…@sha256:…\" (`skopeo inspect` prints it), or allow_tag = true";
+        vec![Fault::new("ref", message, help)]
     }
 
     fn claims(&self) -> Vec<Claim> {

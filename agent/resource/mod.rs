@@ -2,7 +2,9 @@
 //! This file holds what all kinds share and the one list of kinds; nothing else dispatches on them.
 
 pub mod absent;
+pub mod access;
 pub mod directory;
+pub mod fault;
 pub mod file;
 pub mod identity;
 pub mod image;
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::host::{Host, Tombstone};
+pub use fault::Fault;
 use schema::Field;
 
 /// Where an expectation holds, told by evidence: no seal, sealed and unbooted, sealed and stamped.
@@ -121,10 +124,13 @@ pub struct Difference {
     pub want: String,
 }
 
+/// The part of a remark that stands for the whole entry.
+pub const ENTRY: &str = "entry";
+
 /// A part of a fact that could not be judged, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remark {
-    /// Which part.
+    /// Which part; `ENTRY` for all of it.
     pub what: String,
     /// Why.
     pub why: String,
@@ -234,6 +240,10 @@ pub trait Kind: Sized + Serialize {
 
     /// The id's second part: the natural key of the fact.
     fn key(&self) -> String;
+    /// What is wrong with it as a whole; policy loading reports it.
+    fn faults(&self) -> Vec<Fault> {
+        Vec::new()
+    }
     /// Shared facts that it demands a value of.
     fn claims(&self) -> Vec<Claim>;
     /// Looks.
@@ -291,6 +301,10 @@ macro_rules! kinds {
             /// Whether its actions go together with those of other entries.
             pub fn batch(&self) -> bool {
                 match self { $(Resource::$kind(_) => <$module::$kind as Kind>::BATCH),+ }
+            }
+            /// What is wrong with it as a whole.
+            pub fn faults(&self) -> Vec<Fault> {
+                match self { $(Resource::$kind(r) => r.faults()),+ }
             }
             /// Shared facts that it demands a value of.
             pub fn claims(&self) -> Vec<Claim> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::host::{Host, Installed, PackageRequest};
 use crate::resource::schema::{Check, Field, Type};
-use crate::resource::{Claim, Diff, Kind, Phase, Place};
+use crate::resource::{Claim, Diff, Fault, Kind, Phase, Place};
 
 /// A wanted package.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -128,6 +128,18 @@ impl Kind for Package {
 
     fn key(&self) -> String {
         self.name.clone()
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        if self.version.is_none() || (self.min.is_none() && self.max.is_none()) {
+            return Vec::new();
+        }
+        let message = "`version` excludes `min` and `max`: it already says exactly which";
+        vec![Fault::new(
+            "version",
+            message,
+            "keep `version`, or `min` and `max`",
+        )]
     }
 
     fn claims(&self) -> Vec<Claim> {

@@ -1,6 +1,8 @@
 //! The shape of a policy table as data: fields, types, checks and their meaning.
 //! It is separate because one table serves parsing with exact positions, the JSON Schema and the documentation.
 
+mod check;
+
 /// What a string must look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {

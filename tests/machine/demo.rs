@@ -30,6 +30,10 @@ mod support {
     pub(crate) use crate::rig as machine;
 }
 
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+};
 use std::{fs, io::ErrorKind, path::Path, process::ExitCode};
 
 fn main() -> ExitCode {
@@ -37,7 +41,7 @@ fn main() -> ExitCode {
         eprintln!("usage: demo PATH-OF-STATIC-NODEAGENT (make demo calls it)");
         return ExitCode::from(2);
     };
-    match tell(Path::new(&binary)) {
+    match own_mounts().and_then(|()| tell(Path::new(&binary))) {
         Ok(wrong) if wrong.is_empty() => ExitCode::SUCCESS,
         Ok(wrong) => {
             eprintln!("\nThe demo is NOT fine:");
@@ -51,6 +55,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Gives this process a mount table of its own, so that even a killed demo leaves the host's as it was.
+fn own_mounts() -> rig::Result<()> {
+    rig::need_root()?;
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    unshare(CloneFlags::CLONE_NEWNS)
+        .and_then(|()| mount(None::<&str>, "/", None::<&str>, private, None::<&str>))
+        .map_err(|e| format!("making a mount namespace: {e}"))
 }
 
 /// Runs every stage, writes the summary, and gives the facts that are not as they must be.

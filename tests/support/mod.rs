@@ -1,3 +1,7 @@
-//! What several tiers of tests share; separate so that a tier's file shows only what it tests.
+//! What tests of several tiers share: fakes of the host's seams, and real machines.
+//! It is separate because no single tier owns it.
 
+pub(crate) mod fake;
 pub(crate) mod machine;
+pub(crate) mod namespace;
+pub(crate) mod offline;

@@ -14,6 +14,13 @@ use crate::error::{Context as _, Result};
 /// A process in uninterruptible sleep cannot be killed; nobody waits longer than this for one.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// Ends this process with SIGKILL, as a power cut would end it: for the crash tests.
+pub fn kill_self() {
+    if kill(getpid(), Signal::SIGKILL).is_err() {
+        std::process::abort();
+    }
+}
+
 /// Waits until the program ends or a signal asks to stop, then kills everything below us. Returns the exit code.
 pub(super) fn wait_and_kill_rest(program: Pid, signals: &SigSet) -> Result<i32> {
     let mut ended = None;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::error::Result;
 
 pub use child::child_main;
+pub use kill::kill_self;
 pub use live::LiveExec;
 
 /// The PATH of every child; nothing is taken from our own environment.

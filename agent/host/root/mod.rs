@@ -6,6 +6,7 @@ mod read;
 mod remove;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod write;
 
 use std::fmt;
@@ -174,6 +175,19 @@ fn split(path: &str) -> Result<(&str, &str)> {
         _ => Err(Error::host(format!(
             "use the path '{path}': it must be absolute and name something"
         ))),
+    }
+}
+
+/// Opens a name in a directory without following a symlink or crossing a mount, be it a bind mount of the same device.
+fn open_here(dir: &OwnedFd, name: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+    let how = OpenHow::new()
+        .flags(flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_XDEV);
+    loop {
+        match openat2(dir, name, how) {
+            Err(Errno::EAGAIN) => {}
+            other => return other,
+        }
     }
 }
 

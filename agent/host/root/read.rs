@@ -10,7 +10,7 @@ use nix::fcntl::{AtFlags, OFlag, readlinkat};
 use nix::sys::stat::{fstat, fstatat};
 use sha2::Digest as _;
 
-use super::{FileKind, Meta, Root, found, hex, split};
+use super::{FileKind, Meta, Root, found, hex, open_here, split};
 use crate::error::{Context as _, Error, Result};
 
 /// Larger files are never read into memory: what we read are configuration and records.
@@ -43,6 +43,19 @@ impl Root {
         match found(self.open_at(path, OFlag::O_PATH, 0)).context(doing)? {
             Some(fd) => Ok(Some(Meta::of(&fstat(&fd).context(doing)?))),
             None => Ok(None),
+        }
+    }
+
+    /// Whether another file system, or another part of the same one, is mounted at a path; `/` always is.
+    pub fn is_mount_point(&self, path: &str) -> Result<bool> {
+        if path.trim_matches('/').is_empty() {
+            return Ok(true);
+        }
+        let (dir, name) = self.parent(path)?;
+        match open_here(&dir, name, OFlag::O_PATH) {
+            Ok(_) => Ok(false),
+            Err(Errno::EXDEV) => Ok(true),
+            Err(errno) => Err(errno).context(|| format!("look for a mount at {path}")),
         }
     }
 

@@ -5,11 +5,11 @@ use std::os::fd::OwnedFd;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::{Mode, fstat};
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::{Meta, Root, found, split};
+use super::{Root, found, open_here, split};
 use crate::error::{Context as _, Result};
 
 /// Deeper trees are refused: each level holds a descriptor.
@@ -17,7 +17,7 @@ const DEPTH: usize = 256;
 
 impl Root {
     /// Removes a file, a symlink (not its target) or a directory with all it holds; missing: no change.
-    /// Other file systems mounted below are left alone and reported as busy.
+    /// Other file systems mounted below are left alone and are an error.
     pub fn remove(&self, path: &str) -> Result<()> {
         let doing = || format!("remove {path}");
         let (dir, name) = split(path)?;
@@ -25,8 +25,7 @@ impl Root {
         let Some(dir) = found(self.open_at(dir, flags, 0)).context(doing)? else {
             return Ok(());
         };
-        let device = Meta::of(&fstat(&dir).context(doing)?).device;
-        remove_at(&dir, name, device, DEPTH).context(doing)?;
+        remove_at(&dir, name, DEPTH).context(doing)?;
         self.sync_dir(path)
     }
 
@@ -39,19 +38,19 @@ impl Root {
     }
 }
 
-fn remove_at(dir: &OwnedFd, name: &str, device: u64, depth: usize) -> nix::Result<()> {
+fn remove_at(dir: &OwnedFd, name: &str, depth: usize) -> nix::Result<()> {
     match unlinkat(dir, name, UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => return Ok(()),
         Err(Errno::EISDIR | Errno::EPERM) => {}
         Err(errno) => return Err(errno),
     }
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let inner = openat(dir, name, flags, Mode::empty())?;
-    if depth == 0 || Meta::of(&fstat(&inner)?).device != device {
-        return Err(Errno::EBUSY);
+    if depth == 0 {
+        return Err(Errno::ELOOP);
     }
+    // EXDEV here: a file system, or a bind mount of this one, lies below; what it holds is not ours.
+    let inner = open_here(dir, name, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
     for child in names(&inner)? {
-        remove_at(&inner, &child, device, depth - 1)?;
+        remove_at(&inner, &child, depth - 1)?;
     }
     match unlinkat(dir, name, UnlinkatFlags::RemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),

@@ -97,6 +97,15 @@ impl Root {
         }
     }
 
+    /// Makes the missing directories that lead to a path, root:root 0755.
+    pub fn make_parent(&self, path: &str) -> Result<()> {
+        let (dir, _) = split(path)?;
+        if self.meta_followed(dir)?.is_some() {
+            return Ok(());
+        }
+        self.make_dir(dir, Attr::root(0o755))
+    }
+
     /// Sets mode and owner of a file or directory; a symlink in the last part is an error, never followed.
     pub fn set_attr(&self, path: &str, attr: Attr) -> Result<()> {
         let doing = || {

@@ -124,14 +124,26 @@ impl Manager {
         if result == "done" {
             return Ok(());
         }
-        let why = self
-            .run(async { service_result(&manager, unit).await })
-            .unwrap_or_default();
-        Err(Error::host(match why.is_empty() {
-            true => format!("its job ended with '{result}'"),
-            false => format!("its job ended with '{result}' ({why})"),
-        })
-        .hint(format!("look at: journalctl -b -u {unit}")))
+        let why = self.run(why_not(&manager, unit)).unwrap_or_default();
+        Err(
+            Error::host(format!("its job ended as '{result}' ({why})")).hint(format!(
+                "see systemctl status {unit} and journalctl -b -u {unit}"
+            )),
+        )
+    }
+}
+
+/// What a unit says of a failed job: that it cannot be loaded, or how its service ended.
+async fn why_not(manager: &ManagerProxy<'static>, unit: &str) -> zbus::Result<String> {
+    let loaded = unit_proxy(manager, unit).await?;
+    let (load, active) = (loaded.load_state().await?, loaded.active_state().await?);
+    if load != "loaded" {
+        return Ok(load);
+    }
+    // Only services have a result.
+    match service_result(manager, unit).await {
+        Ok(result) => Ok(format!("{active}, {result}")),
+        Err(_) => Ok(active),
     }
 }
 

@@ -104,16 +104,25 @@ impl Report {
     /// The ids of a verdict's findings that are neither fine nor excepted.
     pub(crate) fn findings(&self) -> Vec<String> {
         let all = self.json.get("findings").and_then(Value::as_array);
-        let fine = |finding: &Value| {
-            let verdict = finding
-                .get("verdict")
+        let bad = |finding: &&Value| {
+            let status = finding
+                .get("status")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
-            matches!(verdict, "conforms" | "not_applicable" | "excepted")
+            !matches!(status, "conforms" | "not-applicable" | "excepted")
         };
-        let bad = all.into_iter().flatten().filter(|finding| !fine(finding));
+        let bad = all.into_iter().flatten().filter(bad);
         bad.filter_map(|finding| finding.get("id")?.as_str().map(str::to_owned))
             .collect()
+    }
+
+    /// How many facts a verdict found as they should be.
+    pub(crate) fn conforming(&self) -> Result<u64> {
+        let count = self
+            .json
+            .pointer("/counts/conforms")
+            .and_then(Value::as_u64);
+        count.ok_or_else(|| self.lacks("counts.conforms"))
     }
 
     fn lacks(&self, field: &str) -> String {

@@ -5,9 +5,10 @@ use crate::{
     agent::{Caller, INSTALLED},
     identity::Identity,
     story::Story,
-    summary::Node,
+    summary::{Node, PASSED},
     support::machine::{Result, nspawn::Machine, seed::Seed, tree::Tree},
 };
+use serde_json::Value;
 use std::{
     path::Path,
     thread::sleep,
@@ -71,6 +72,7 @@ fn one(caller: &Caller, logs: &Path, image: &Tree, who: (&str, &str)) -> Result<
         machine_id_differs: false,
         host_keys_differ: false,
         verify_exit: report.exit,
+        verify_conforming: report.conforming()?,
         verify_findings: report.findings(),
         firstboot_blocking_ms: blocking_ms(&machine)?,
         firstboot_result: gate_result(&machine)?,
@@ -123,12 +125,17 @@ fn blocking_ms(machine: &Machine) -> Result<f64> {
     Ok(f64::from(micros) / 1000.0)
 }
 
+/// What the gate itself says: passed, or why not.
 fn gate_result(machine: &Machine) -> Result<String> {
     let text = machine.read(RESULT)?;
-    let json: serde_json::Value =
+    let json: Value =
         serde_json::from_str(&text).map_err(|e| format!("parsing {RESULT}: {e}\n{text}"))?;
-    let result = json.get("result").and_then(serde_json::Value::as_str);
-    result
-        .map(str::to_owned)
-        .ok_or_else(|| format!("{RESULT} has no text \"result\": {text}"))
+    match json.get("ok").and_then(Value::as_bool) {
+        Some(true) => Ok(PASSED.to_owned()),
+        Some(false) => Ok(format!(
+            "failed: {}",
+            json.get("error").unwrap_or(&Value::Null)
+        )),
+        None => Err(format!("{RESULT} does not say \"ok\": {text}")),
+    }
 }

@@ -166,6 +166,7 @@ impl Demo<'_> {
             let sealed = Sealed {
                 state: seal_state(&image.path())?,
                 verify_exit: report.exit,
+                verify_conforming: report.conforming()?,
                 verify_findings: report.findings(),
                 builder_traces: traces::of_builder(&image.path(), builder)?,
             };

@@ -2,7 +2,10 @@
 //! Separate so that the judgement is tested without a machine.
 
 use serde::Serialize;
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
+
+/// What `firstboot_result` says of a gate that let the node through.
+pub(crate) const PASSED: &str = "passed";
 
 /// Everything read back from the machines; docs/demo.md explains each field.
 #[derive(Debug, Clone, Serialize)]
@@ -34,6 +37,8 @@ pub(crate) struct Bake {
 pub(crate) struct Sealed {
     pub(crate) state: String,
     pub(crate) verify_exit: i32,
+    /// How many facts that verdict found as they should be.
+    pub(crate) verify_conforming: u64,
     /// The ids of findings that speak against it.
     pub(crate) verify_findings: Vec<String>,
     /// Files of the image that still name the build machine; found without nodeagent's help.
@@ -47,6 +52,8 @@ pub(crate) struct Node {
     pub(crate) machine_id_differs: bool,
     pub(crate) host_keys_differ: bool,
     pub(crate) verify_exit: i32,
+    /// How many facts that verdict found as they should be.
+    pub(crate) verify_conforming: u64,
     /// The ids of findings that speak against it.
     pub(crate) verify_findings: Vec<String>,
     pub(crate) firstboot_blocking_ms: f64,
@@ -86,40 +93,40 @@ impl Summary {
             .collect()
     }
 
-    /// The closing story, for somebody who has not read the code. (`verify 0` is its exit code.)
+    /// The closing story, for somebody who has not read the code.
     pub(crate) fn told(&self) -> String {
-        let mut text = String::new();
-        let mut line = |name: &str, what: String| {
-            writeln!(text, "  {name:<9}{what}").unwrap_or_default();
-        };
-        let megabytes = self.binary_bytes / 100_000;
-        line(
-            "binary",
-            format!("one static file, {}.{} MB", megabytes / 10, megabytes % 10),
-        );
-        line(
-            "bake",
-            format!(
-                "{} changes in {:.1} s; baked again: {} changes in {:.2} s",
-                self.first_bake.changes,
-                self.first_bake.seconds,
-                self.second_bake.changes,
-                self.second_bake.seconds
+        let (first, second, sealed) = (&self.first_bake, &self.second_bake, &self.sealed);
+        let tenths = self.binary_bytes / 100_000;
+        let mut lines = vec![
+            (
+                "binary",
+                format!("one static file, {}.{} MB", tenths / 10, tenths % 10),
             ),
-        );
-        line(
-            "image",
-            format!(
-                "seal {}; verify {}; files that name the builder: {}",
-                self.sealed.state,
-                self.sealed.verify_exit,
-                self.sealed.builder_traces.len()
+            (
+                "bake",
+                format!(
+                    "{} changes in {:.1} s; baked again: {} changes in {:.2} s",
+                    first.changes, first.seconds, second.changes, second.seconds
+                ),
             ),
+            (
+                "image",
+                format!(
+                    "seal {}; {}; {} files name the build machine",
+                    sealed.state,
+                    verdict(sealed.verify_exit, sealed.verify_conforming),
+                    sealed.builder_traces.len()
+                ),
+            ),
+        ];
+        lines.extend(
+            self.clones
+                .iter()
+                .map(|node| (node.name.as_str(), node.told())),
         );
-        for clone in &self.clones {
-            line(&clone.name, clone.told());
-        }
-        text
+        lines.iter().fold(String::new(), |text, (name, what)| {
+            format!("{text}  {name:<9}{what}\n")
+        })
     }
 }
 
@@ -168,6 +175,10 @@ impl Node {
                 ),
             ),
             (
+                self.firstboot_result == PASSED,
+                format!("{name}: first boot {}", self.firstboot_result),
+            ),
+            (
                 gate == "active",
                 format!("{name}: the first-boot gate is {gate:?}, not active"),
             ),
@@ -179,15 +190,27 @@ impl Node {
     }
 
     fn told(&self) -> String {
-        let own = |differs: bool| if differs { "own" } else { "SHARED" };
+        let own = match (self.machine_id_differs, self.host_keys_differ) {
+            (true, true) => "own machine-id and host keys",
+            (true, false) => "own machine-id, SHARED host keys",
+            (false, true) => "SHARED machine-id, own host keys",
+            (false, false) => "SHARED machine-id and host keys",
+        };
         format!(
-            "{} machine-id, {} host keys; first boot {} in {:.0} ms; verify {}",
-            own(self.machine_id_differs),
-            own(self.host_keys_differ),
+            "{own}; gate {} in {:.0} ms; {}",
             self.firstboot_result,
             self.firstboot_blocking_ms,
-            self.verify_exit
+            verdict(self.verify_exit, self.verify_conforming)
         )
+    }
+}
+
+/// A verdict in three words.
+fn verdict(exit: i32, conforming: u64) -> String {
+    if exit == 0 {
+        format!("{conforming} facts hold")
+    } else {
+        format!("verify: exit {exit}")
     }
 }
 

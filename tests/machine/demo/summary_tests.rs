@@ -9,6 +9,7 @@ fn fine() -> Summary {
         machine_id_differs: true,
         host_keys_differ: true,
         verify_exit: 0,
+        verify_conforming: 140,
         verify_findings: Vec::new(),
         firstboot_blocking_ms: 12.5,
         firstboot_result: "passed".to_owned(),
@@ -28,6 +29,7 @@ fn fine() -> Summary {
         sealed: Sealed {
             state: "closed".to_owned(),
             verify_exit: 0,
+            verify_conforming: 120,
             verify_findings: Vec::new(),
             builder_traces: Vec::new(),
         },
@@ -40,7 +42,7 @@ fn fine() -> Summary {
 fn every_fact_can_be_wrong() {
     type Spoil = fn(&mut Summary);
     assert_eq!(fine().wrong(), Vec::<String>::new());
-    let table: [(&str, Spoil); 13] = [
+    let table: [(&str, Spoil); 14] = [
         ("the binary is empty", |s| s.binary_bytes = 0),
         ("plan on a fresh machine: exit 0", |s| s.plan.exit = 0),
         ("the first bake", |s| s.first_bake.changes = 0),
@@ -60,6 +62,9 @@ fn every_fact_can_be_wrong() {
         ("node-b: verify: exit 1", |s| s.clones[1].verify_exit = 1),
         ("gate is \"failed\"", |s| {
             "failed".clone_into(&mut s.clones[0].firstboot_unit);
+        }),
+        ("node-b: first boot failed: no seal", |s| {
+            "failed: no seal".clone_into(&mut s.clones[1].firstboot_result);
         }),
         ("took no time", |s| s.clones[0].firstboot_blocking_ms = 0.0),
     ];
@@ -81,6 +86,10 @@ fn story_fits_80_columns_and_the_file_keeps_its_names() {
     );
     assert!(
         told.contains("40 changes in 9.0 s; baked again: 0 changes in 0.20 s"),
+        "{told}"
+    );
+    assert!(
+        told.contains("seal closed; 120 facts hold; 0 files"),
         "{told}"
     );
     let json = serde_json::to_value(fine()).unwrap();

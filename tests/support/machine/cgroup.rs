@@ -8,8 +8,23 @@ use std::{
     time::Duration,
 };
 
+/// Removes the groups of machines whose test program, named in the group's name, was killed.
+pub(crate) fn sweep() {
+    let names = fs::read_dir(of("")).into_iter().flatten().flatten();
+    for path in names.map(|name| name.path()).filter(|path| path.is_dir()) {
+        let name = path
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let owner = name.rsplit('-').nth(1).unwrap_or_default();
+        if !Path::new("/proc").join(owner).exists() {
+            clear(&name);
+        }
+    }
+}
+
 /// Where the host has the unified hierarchy: alone, or beside version 1.
-pub(crate) fn unified() -> &'static Path {
+fn unified() -> &'static Path {
     let hybrid = Path::new("/sys/fs/cgroup/unified/cgroup.procs");
     if hybrid.exists() {
         Path::new("/sys/fs/cgroup/unified")
@@ -18,9 +33,14 @@ pub(crate) fn unified() -> &'static Path {
     }
 }
 
+/// The group of one machine; all are below one group of the rig's.
+pub(crate) fn of(name: &str) -> PathBuf {
+    unified().join("nodeagent-rig").join(name)
+}
+
 /// Kills every process of a machine's group and removes the group; best effort, for use in `Drop`.
 pub(crate) fn clear(name: &str) {
-    let group = unified().join(name);
+    let group = of(name);
     if !group.exists() {
         return;
     }

@@ -9,8 +9,8 @@ mount -t tmpfs tmpfs /run
 umount -R -l /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 # A group per machine: nspawn's own sub-groups have fixed names and would be shared by two machines.
-mkdir "/sys/fs/cgroup/$name"
-echo $$ > "/sys/fs/cgroup/$name/cgroup.procs"
+group="/sys/fs/cgroup/nodeagent-rig/$name"
+mkdir -p "$group"
+echo $$ > "$group/cgroup.procs"
 ip link set lo up
-# A killed test must not leave a machine behind.
-exec setpriv --pdeathsig KILL systemd-nspawn "$@"
+exec systemd-nspawn "$@"

@@ -16,6 +16,16 @@ const LIMIT: Duration = Duration::from_mins(3);
 /// How long a command in a machine may take unless said otherwise.
 pub(crate) const COMMAND_LIMIT: Duration = Duration::from_mins(2);
 
+/// Namespaces around nspawn. A killed test takes unshare along, and that the whole PID namespace.
+const NAMESPACES: &str = "--pdeathsig KILL unshare --pid --kill-child --mount-proc --mount --net \
+                          --propagation slave --";
+/// What research found to boot without a systemd on the host; and no right to set the host's clock
+/// or to load modules into the host's kernel.
+const NSPAWN: &str = "--boot --register=no --keep-unit --console=pipe --link-journal=no \
+                      --timezone=off --resolv-conf=off --capability=all \
+                      --drop-capability=CAP_SYS_TIME,CAP_SYS_MODULE --private-network \
+                      --network-veth-extra=ve-eth1:eth1";
+
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// A running machine; dropped, it is killed and its traces on the host are removed.
@@ -38,7 +48,7 @@ impl Machine {
         let console = logs.join(format!("{label}.console.log"));
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{label}-{}-{count}", std::process::id());
-        cgroup::clear(&name);
+        cgroup::sweep();
         let child = start(root, &name, &console)?;
         let root = root.to_owned();
         let mut machine = Self {
@@ -141,7 +151,7 @@ impl Machine {
 
     /// The control group on the host that holds the whole machine.
     pub(crate) fn control_group(&self) -> PathBuf {
-        cgroup::unified().join(&self.name)
+        cgroup::of(&self.name)
     }
 
     fn failed(&self, what: &str) -> String {
@@ -152,7 +162,7 @@ impl Machine {
         )
     }
 
-    /// Finds the machine's PID 1: the child of nspawn that is process 1 of its own PID namespace.
+    /// Finds the machine's PID 1, as the host numbers it.
     fn wait_for_init(&mut self) -> Result<()> {
         let start = Instant::now();
         while start.elapsed() < LIMIT {
@@ -212,54 +222,34 @@ fn start(root: &Path, name: &str, console: &Path) -> Result<Child> {
     let errors = output
         .try_clone()
         .map_err(|e| doing("sharing", console, &e))?;
-    Command::new("unshare")
-        .args([
-            "--mount",
-            "--net",
-            "--propagation",
-            "slave",
-            "--",
-            "sh",
-            "-c",
-        ])
-        .args([include_str!("enter.sh"), "enter", name])
+    Command::new("setpriv")
+        .args(NAMESPACES.split(' '))
+        .args(["sh", "-c", include_str!("enter.sh"), "enter", name])
+        .args(NSPAWN.split(' '))
+        .arg(format!("--machine={name}"))
         .arg("--directory")
         .arg(root)
-        .args([
-            &format!("--machine={name}"),
-            "--boot",
-            "--register=no",
-            "--keep-unit",
-        ])
-        .args([
-            "--console=pipe",
-            "--link-journal=no",
-            "--timezone=off",
-            "--resolv-conf=off",
-        ])
-        // Everything but setting the host's clock and loading modules into the host's kernel.
-        .args([
-            "--capability=all",
-            "--drop-capability=CAP_SYS_TIME,CAP_SYS_MODULE",
-        ])
-        .args(["--private-network", "--network-veth-extra=ve-eth1:eth1"])
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors)
         .spawn()
-        .map_err(|e| format!("starting unshare for {name}: {e}"))
+        .map_err(|e| format!("starting {name}: {e}"))
 }
 
-/// The child of `parent` that is process 1 of a PID namespace and has become an init.
+/// The process below `parent` that is process 1 of its PID namespace and has become systemd.
 fn init_below(parent: u32) -> Option<u32> {
     let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
     children
         .split_whitespace()
         .filter_map(|pid| pid.parse().ok())
-        .find(|pid: &u32| {
-            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        .find_map(|pid: u32| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
             let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
-            field("NSpid:").is_some_and(|pids| pids.split_whitespace().next_back() == Some("1"))
-                && field("Name:").is_some_and(|name| name.trim() == "systemd")
+            let first = field("NSpid:")?.split_whitespace().next_back() == Some("1");
+            if first && field("Name:")?.trim() == "systemd" {
+                Some(pid)
+            } else {
+                init_below(pid)
+            }
         })
 }

@@ -53,12 +53,18 @@ impl Tree {
         self.home.join("root")
     }
 
-    /// Makes the tree read-only for good, as an image is; a full copy is left to its readers' honour.
+    /// Makes the tree read-only for good, as an image is.
     pub(crate) fn freeze(&mut self) -> Result<()> {
-        if self.lower.is_empty() {
-            return Ok(());
-        }
         let root = self.path();
+        if self.lower.is_empty() {
+            let (none, flags) = (None::<&str>, MsFlags::MS_BIND);
+            return mount(Some(&root), &root, none, flags, none)
+                .and_then(|()| {
+                    let read_only = flags | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+                    mount(none, &root, none, read_only, none)
+                })
+                .map_err(|e| doing("making read-only", &root, &e));
+        }
         self.unmount()?;
         let mut lower = vec![self.upper()];
         lower.extend(self.lower.iter().cloned());
@@ -80,6 +86,9 @@ impl Tree {
         if tree.lower.is_empty() || tree.mount_writable().is_err() {
             tree.lower.clear();
             copy(&origin.join("."), &tree.path())?;
+            for dir in PLAIN.map(|dir| tree.path().join(dir)) {
+                fs::create_dir_all(&dir).map_err(|e| doing("creating", &dir, &e))?;
+            }
         } else {
             tree.bind_plain()?;
         }

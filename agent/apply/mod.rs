@@ -1,0 +1,248 @@
+//! The only write loop: phase by phase it observes, plans, does the steps, and observes again.
+//! It is separate because it decides nothing: what is done was decided in diff, and every step is recorded first.
+
+mod batch;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::error::{Error, Kind, Result};
+use crate::host::Host;
+use crate::observe::observe;
+use crate::plan::{Item, Plan, Scope};
+use crate::policy::{Entry, Policy};
+use crate::record::{Event, Journal};
+use crate::resource::{Phase, Place, Resource};
+use batch::{Batch, batches};
+
+/// Who is told what happens: a terminal, a log, nobody.
+pub trait Progress {
+    /// A phase with this many steps begins.
+    fn phase(&mut self, phase: Phase, steps: usize);
+    /// A step begins.
+    fn step(&mut self, id: &str, action: &str);
+    /// The step ended well.
+    fn done(&mut self, id: &str, action: &str, took: Duration, notes: &[String]);
+    /// The step failed.
+    fn failed(&mut self, id: &str, error: &Error);
+}
+
+/// Something that did not become what the policy wants.
+#[derive(Debug, Serialize)]
+pub struct Failure {
+    /// The entry.
+    pub id: String,
+    /// Why, on one line.
+    pub error: String,
+    /// The next step a person can take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// One step that was done.
+#[derive(Debug, Serialize)]
+pub struct Step {
+    /// The entry.
+    pub id: String,
+    /// What was done.
+    pub action: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// Retries and fallbacks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// What a run did and what is left.
+#[derive(Debug, Default, Serialize)]
+pub struct Outcome {
+    /// Entries that were looked at.
+    pub entries: usize,
+    /// Steps that were done.
+    pub steps: Vec<Step>,
+    /// What failed or was still different afterwards.
+    pub failed: Vec<Failure>,
+    /// Audit-only entries that differ.
+    pub drift: Vec<String>,
+}
+
+/// How a run is limited and watched.
+pub struct Run<'a> {
+    /// The policy.
+    pub policy: &'a Policy,
+    /// The place that is made so.
+    pub place: Place,
+    /// Which entries.
+    pub scope: &'a Scope,
+    /// Who is told.
+    pub progress: &'a mut dyn Progress,
+    /// The number of a signal that asked to stop, looked at between steps.
+    pub stop: &'a dyn Fn() -> Option<i32>,
+    /// Called after each recorded step with the count so far; the crash tests end the process in it.
+    pub after_step: &'a dyn Fn(usize),
+}
+
+impl std::fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run")
+            .field("place", &self.place)
+            .field("scope", &self.scope)
+            .finish()
+    }
+}
+
+impl Run<'_> {
+    /// Works through all phases. Later phases build on earlier ones, so the first phase with a failure is the last.
+    pub fn go(&mut self, host: &mut Host, journal: &mut Journal) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
+        for phase in Phase::ALL {
+            self.phase(*phase, host, journal, &mut outcome)?;
+            if !outcome.failed.is_empty() {
+                break;
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn phase(
+        &mut self,
+        phase: Phase,
+        host: &mut Host,
+        journal: &mut Journal,
+        outcome: &mut Outcome,
+    ) -> Result<()> {
+        let before = self.look(phase, host);
+        outcome.entries += before.items.len();
+        let batches = batches(self.policy, &before);
+        if batches.is_empty() {
+            self.judge(&before, outcome);
+            return Ok(());
+        }
+        self.progress.phase(phase, batches.len());
+        for batch in &batches {
+            if let Some(signal) = (self.stop)() {
+                return Err(interrupted(signal));
+            }
+            if !self.step(batch, host, journal, outcome)? {
+                return Ok(());
+            }
+        }
+        let after = self.look(phase, host);
+        self.judge(&after, outcome);
+        Ok(())
+    }
+
+    fn look(&self, phase: Phase, host: &Host) -> Plan {
+        let wanted = |entry: &Entry| {
+            entry.at(self.place) && entry.resource.phase() == phase && self.scope.holds(entry)
+        };
+        Plan::new(
+            self.policy,
+            &observe(&self.policy.entries, wanted, host),
+            self.place,
+        )
+    }
+
+    /// One recorded step; false when it failed.
+    fn step(
+        &mut self,
+        batch: &Batch<'_>,
+        host: &mut Host,
+        journal: &mut Journal,
+        outcome: &mut Outcome,
+    ) -> Result<bool> {
+        let (id, action) = batch.text();
+        bury(batch.tombstones(), host, journal)?;
+        journal.add(&Event::Step {
+            id: id.clone(),
+            action: action.clone(),
+        })?;
+        self.progress.step(&id, &action);
+        let start = host.clock.elapsed();
+        let result = Resource::apply(&batch.pairs, host);
+        let took = host.clock.elapsed().saturating_sub(start);
+        let notes = host.notes.drain();
+        if let Err(error) = result {
+            journal.add(&Event::Failed {
+                id: id.clone(),
+                error: error.one_line(),
+            })?;
+            self.progress.failed(&id, &error);
+            let hint = error.next_step().map(str::to_owned);
+            outcome.failed.push(Failure {
+                id,
+                error: error.one_line(),
+                hint,
+            });
+            return Ok(false);
+        }
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        journal.add(&Event::Done {
+            id: id.clone(),
+            action: action.clone(),
+            millis,
+            notes: notes.clone(),
+        })?;
+        self.progress.done(&id, &action, took, &notes);
+        outcome.steps.push(Step {
+            id,
+            action,
+            seconds: took.as_secs_f64(),
+            notes,
+        });
+        (self.after_step)(outcome.steps.len());
+        Ok(true)
+    }
+
+    /// What is still open after a phase: a failure where it was to be enforced, else drift.
+    fn judge(&mut self, plan: &Plan, outcome: &mut Outcome) {
+        for item in plan.open() {
+            if item.enforce {
+                let failure = still_open(item);
+                self.progress
+                    .failed(&item.id, &Error::host(failure.error.clone()));
+                outcome.failed.push(failure);
+            } else {
+                outcome.drift.push(item.id.clone());
+            }
+        }
+    }
+}
+
+/// Records digests that are not recorded yet, and lets the next observation know of them.
+fn bury(stones: Vec<crate::host::Tombstone>, host: &mut Host, journal: &mut Journal) -> Result<()> {
+    for stone in stones {
+        if !host.evidence.tombstones.contains(&stone) {
+            journal.add(&Event::Tombstone(stone.clone()))?;
+            host.evidence.tombstones.push(stone);
+        }
+    }
+    Ok(())
+}
+
+/// The error of a run that a signal ended between two steps.
+pub fn interrupted(signal: i32) -> Error {
+    Error::new(
+        Kind::Interrupted(signal),
+        format!("stopped by signal {signal} between two steps"),
+    )
+    .hint("nothing is half done: run the same command again to go on")
+}
+
+fn still_open(item: &Item) -> Failure {
+    let differences = item
+        .differences
+        .iter()
+        .map(|d| format!("{}: {} instead of {}", d.what, d.have, d.want));
+    let unknown = item
+        .could_not_check
+        .iter()
+        .map(|r| format!("{}: could not check: {}", r.what, r.why));
+    let error = differences.chain(unknown).collect::<Vec<_>>().join("; ");
+    Failure {
+        id: item.id.clone(),
+        error,
+        hint: None,
+    }
+}

@@ -1,0 +1,178 @@
+//! `generalize`: removes what must not be cloned, writes the manifest, seals, and proves it in the same process.
+//! It is separate because it is the one verb that ends a build.
+
+use std::path::Path;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::seal::{Sealed, close, pending};
+use super::setup::ScopeArgs;
+use super::{Io, output, setup};
+use crate::apply::{Outcome, Run};
+use crate::error::{Error, Exit, Result};
+use crate::host::Host;
+use crate::policy::Policy;
+use crate::record::seal::State;
+use crate::record::{JOURNAL, Journal, marker, seal};
+use crate::resource::Place;
+use crate::verify::Finding;
+
+/// Arguments of `generalize`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  nodeagent generalize                    in the build machine, last; then power off\n  nodeagent generalize --list             what would be removed, by name\n  nodeagent --root /mnt/image generalize  an unbooted tree; closes the seal at once\n\nOn a running machine the seal stays `pending`: nodeagent-close.service removes the transport\n(leases, random seed, journal) at power off, after sshd and the network, and writes `closed`."
+)]
+pub struct GeneralizeArgs {
+    #[command(flatten)]
+    scope: ScopeArgs,
+    /// Print the ids of the operations and stop.
+    #[arg(long)]
+    list: bool,
+    /// Wait for another nodeagent instead of refusing.
+    #[arg(long)]
+    wait: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// Called by nodeagent-close.service at power off.
+    #[arg(long, hide = true)]
+    close: bool,
+    /// For the crash tests: end this process with SIGKILL after the N-th recorded step.
+    #[arg(long, hide = true, value_name = "N")]
+    die_after: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    profile: &'a str,
+    changes: usize,
+    seconds: f64,
+    state: &'static str,
+    manifest: &'a str,
+    findings: &'a [Finding],
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+}
+
+/// Generalizes, or with `--close` finishes it.
+pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit> {
+    let mut host = if args.close {
+        Host::closing()?
+    } else {
+        setup::host(root)?
+    };
+    let policy = setup::baked_policy(&host.root)?.ok_or_else(|| {
+        Error::refused("generalize: no bake has left its policy here")
+            .hint("run `nodeagent bake` first")
+    })?;
+    let scope = args.scope.scope(&policy)?;
+    if args.list {
+        return list(&policy, &scope, io);
+    }
+    let lock = setup::lock(&host, "generalize", args.wait)?;
+    setup::load_evidence(&mut host)?;
+    if !args.close && seal::read(&host.root)?.map(|seal| seal.state) == Some(State::Pending) {
+        return already(&host, io);
+    }
+    refuse(args, &host)?;
+    let mut journal = Journal::open(&host.root, JOURNAL)?;
+    journal.add(&setup::begin(
+        if args.close { "close" } else { "generalize" },
+        &policy,
+        &host,
+    )?)?;
+    let mut progress = output::progress(io);
+    let die = args.die_after;
+    let after_step = |done: usize| setup::die_after(die, done);
+    let mut work = Run {
+        policy: &policy,
+        place: Place::Image,
+        scope: &scope,
+        progress: progress.as_mut(),
+        stop: io.stop,
+        after_step: &after_step,
+    };
+    let outcome = work.go(&mut host, &mut journal)?;
+    drop(progress);
+    let exit = if outcome.failed.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Failed
+    };
+    journal.add(&setup::end(&outcome, exit, &host))?;
+    if exit != Exit::Ok {
+        let text = output::summary("generalize", &outcome, host.clock.elapsed().as_secs_f64());
+        output::text(io, &text)?;
+        return Ok(exit);
+    }
+    drop(journal);
+    let sealed = if args.close || !host.context.has_manager() {
+        close(&host, &policy, &scope, lock)?
+    } else {
+        pending(&host, &policy, &scope, lock)?
+    };
+    let seconds = host.clock.elapsed().as_secs_f64();
+    report(args, &policy, &outcome, (&sealed, seconds), io)
+}
+
+fn refuse(args: &GeneralizeArgs, host: &Host) -> Result<()> {
+    if args.close {
+        return seal::admit(&host.root, seal::Verb::Close).map(|_| ());
+    }
+    seal::admit(&host.root, seal::Verb::Generalize)?;
+    marker::admit(host)
+}
+
+fn list(policy: &Policy, scope: &crate::plan::Scope, io: &mut Io<'_>) -> Result<Exit> {
+    let entries = policy.entries.iter();
+    let mine = entries.filter(|e| e.at(Place::Image) && !e.at(Place::Build) && scope.holds(e));
+    let text: String = mine
+        .map(|entry| format!("{:<28} {}\n", entry.id, entry.reason))
+        .collect();
+    output::text(io, &text)?;
+    Ok(Exit::Ok)
+}
+
+/// A second call on a pending machine only makes sure that the closing unit will run.
+fn already(host: &Host, io: &mut Io<'_>) -> Result<Exit> {
+    super::seal::hand_over(host)?;
+    output::text(
+        io,
+        "already generalized: the seal is pending, power off to close it\n",
+    )?;
+    Ok(Exit::Ok)
+}
+
+fn report(
+    args: &GeneralizeArgs,
+    policy: &Policy,
+    outcome: &Outcome,
+    (sealed, seconds): (&Sealed, f64),
+    io: &mut Io<'_>,
+) -> Result<Exit> {
+    if args.json {
+        let report = Report {
+            profile: &policy.profile,
+            changes: outcome.steps.len(),
+            seconds,
+            state: sealed.state.word(),
+            manifest: &sealed.manifest,
+            findings: &sealed.findings,
+            outcome,
+        };
+        output::json(io, &report)?;
+    } else {
+        let next = match sealed.state {
+            State::Pending => "power off now: nodeagent-close.service closes the seal",
+            _ => "the image is ready",
+        };
+        let text = output::summary("generalize", outcome, seconds);
+        output::text(io, &format!("{text}seal {}: {next}\n", sealed.state.word()))?;
+    }
+    Ok(if sealed.findings.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Failed
+    })
+}

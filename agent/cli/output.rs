@@ -1,0 +1,158 @@
+//! Output: JSON and text on stdout, progress on stderr as bars on a terminal and as timed lines elsewhere.
+//! It is separate because Packer, journald and people read the same run in different ways.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use super::Io;
+use crate::apply::{Outcome, Progress};
+use crate::error::{Context as _, Error, Result};
+use crate::plan::Plan;
+use crate::policy::Policy;
+use crate::resource::Phase;
+
+/// A plan as JSON.
+#[derive(Debug, Serialize)]
+pub struct PlanView<'a> {
+    /// Steps that would be done.
+    pub changes: usize,
+    /// The policy it was made from, by name.
+    #[serde(serialize_with = "profile")]
+    pub policy: &'a Policy,
+    /// The plan.
+    #[serde(flatten)]
+    pub plan: &'a Plan,
+}
+
+fn profile<S: serde::Serializer>(
+    policy: &&Policy,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(&policy.profile)
+}
+
+/// Prints one JSON value and a newline on stdout.
+pub fn json(io: &mut Io<'_>, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(value).context(|| "write JSON")?;
+    text.push(b'\n');
+    io.out.write_all(&text).context(|| "write to stdout")
+}
+
+/// Prints text on stdout.
+pub fn text(io: &mut Io<'_>, text: &str) -> Result<()> {
+    io.out
+        .write_all(text.as_bytes())
+        .context(|| "write to stdout")
+}
+
+/// What a run did, for people: failures with their next step, then one line of figures.
+pub fn summary(verb: &str, outcome: &Outcome, seconds: f64) -> String {
+    let mut lines = Vec::new();
+    for failure in &outcome.failed {
+        lines.push(format!("failed  {}: {}", failure.id, failure.error));
+        if let Some(hint) = &failure.hint {
+            lines.push(format!("        next: {hint}"));
+        }
+    }
+    for id in &outcome.drift {
+        lines.push(format!("drift   {id} (audit only)"));
+    }
+    lines.push(format!(
+        "{verb}: {} entries, {} changes, {} failed, {seconds:.2} s",
+        outcome.entries,
+        outcome.steps.len(),
+        outcome.failed.len()
+    ));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// The progress for where stderr goes.
+pub fn progress(io: &Io<'_>) -> Box<dyn Progress> {
+    if io.terminal {
+        Box::new(Bars::default())
+    } else {
+        Box::new(Lines)
+    }
+}
+
+/// Timed lines by way of the log: the log writes the time, `grep` finds the words.
+#[derive(Debug)]
+struct Lines;
+
+impl Progress for Lines {
+    fn phase(&mut self, phase: Phase, steps: usize) {
+        tracing::info!("phase {}: {steps} steps", phase.word());
+    }
+
+    fn step(&mut self, id: &str, action: &str) {
+        tracing::debug!("begin {id}: {action}");
+    }
+
+    fn done(&mut self, id: &str, action: &str, took: Duration, notes: &[String]) {
+        tracing::info!("done {id}: {action} ({:.2} s)", took.as_secs_f64());
+        for note in notes {
+            tracing::info!("note {id}: {note}");
+        }
+    }
+
+    fn failed(&mut self, id: &str, error: &Error) {
+        tracing::error!("failed {id}: {}", error.one_line());
+    }
+}
+
+/// One bar a phase; what was done stays above it.
+#[derive(Debug, Default)]
+struct Bars {
+    bar: Option<ProgressBar>,
+}
+
+impl Bars {
+    fn say(&self, line: &str) {
+        if let Some(bar) = &self.bar {
+            bar.println(line);
+        } else {
+            tracing::info!("{line}");
+        }
+    }
+}
+
+impl Progress for Bars {
+    fn phase(&mut self, phase: Phase, steps: usize) {
+        let bar =
+            ProgressBar::with_draw_target(u64::try_from(steps).ok(), ProgressDrawTarget::stderr());
+        if let Ok(style) =
+            ProgressStyle::with_template("{prefix:>9} [{bar:24}] {pos}/{len} {elapsed} {wide_msg}")
+        {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_prefix(phase.word());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        self.bar = Some(bar);
+    }
+
+    fn step(&mut self, id: &str, _action: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(id.to_owned());
+        }
+    }
+
+    fn done(&mut self, id: &str, action: &str, took: Duration, notes: &[String]) {
+        self.say(&format!(
+            "   done  {id}: {action} ({:.2} s)",
+            took.as_secs_f64()
+        ));
+        for note in notes {
+            self.say(&format!("   note  {id}: {note}"));
+        }
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        }
+    }
+
+    fn failed(&mut self, id: &str, error: &Error) {
+        self.say(&format!(" failed  {id}: {}", error.one_line()));
+    }
+}

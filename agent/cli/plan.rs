@@ -1,0 +1,80 @@
+//! `plan`: what would change, and why. Nothing is touched.
+//! It is separate because it takes no lock and writes no record.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::setup::{PolicyChoice, ScopeArgs};
+use super::{Io, output, setup};
+use crate::error::{Exit, Result};
+use crate::observe::observe;
+use crate::plan::Plan;
+use crate::resource::Place;
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  nodeagent plan --profile debian12-base\n  nodeagent plan --profile debian12-base --phase kernel --json\n  nodeagent --root /mnt/image plan --profile debian12-base\n\nExit codes: 0 nothing to change, 3 something would change."
+)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    policy: PolicyChoice,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    /// Judge for this place instead of `build`.
+    #[arg(long, value_enum, default_value = "build")]
+    place: setup::PlaceArg,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the plan.
+pub fn run(args: &PlanArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit> {
+    let mut host = setup::host(root)?;
+    let policy = setup::policy(&args.policy, &host)?;
+    setup::requires(&policy, &host)?;
+    setup::load_evidence(&mut host)?;
+    let scope = args.scope.scope(&policy)?;
+    let place: Place = args.place.into();
+    let seen = observe(
+        &policy.entries,
+        |entry| entry.at(place) && scope.holds(entry),
+        &host,
+    );
+    let plan = Plan::new(&policy, &seen, place);
+    if args.json {
+        output::json(
+            io,
+            &output::PlanView {
+                plan: &plan,
+                policy: &policy,
+                changes: plan.changes(),
+            },
+        )?;
+    } else {
+        output::text(io, &plan.to_string())?;
+    }
+    Ok(exit(&plan))
+}
+
+fn exit(plan: &Plan) -> Exit {
+    let unknown = plan
+        .items
+        .iter()
+        .any(|item| item.enforce && !item.could_not_check.is_empty());
+    let differs = plan.items.iter().any(|item| !item.differences.is_empty());
+    let mut exit = if plan.items.is_empty() {
+        Exit::Nothing
+    } else {
+        Exit::Ok
+    };
+    if differs {
+        exit = exit.and(Exit::Drift);
+    }
+    if unknown {
+        exit = exit.and(Exit::Failed);
+    }
+    exit
+}

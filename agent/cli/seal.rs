@@ -1,0 +1,127 @@
+//! Sealing: one observation, manifest, record, digests, state; then a read-only look that it holds.
+//! It is separate because generalize, its closing unit and `--root` end in the same way.
+
+use crate::error::{Context as _, Result};
+use crate::host::Host;
+use crate::host::root::{Attr, Lock, Root, sha256};
+use crate::manifest::build::{Inputs, build};
+use crate::manifest::canonical;
+use crate::observe::{facts, inventory, observe};
+use crate::plan::{Plan, Scope};
+use crate::policy::Policy;
+use crate::record::seal::State;
+use crate::record::{DIR, JOURNAL, LOCK, MANIFEST, POLICY, Record, marker, seal};
+use crate::resource::Place;
+use crate::verify::{Finding, judge};
+
+/// The unit that closes the seal at power off.
+pub const CLOSE_UNIT: &str = "nodeagent-close.service";
+
+/// How sealing ended.
+#[derive(Debug)]
+pub struct Sealed {
+    /// State that was reached.
+    pub state: State,
+    /// SHA-256 of the manifest.
+    pub manifest: String,
+    /// What did not hold when everything was read once more.
+    pub findings: Vec<Finding>,
+}
+
+/// Writes policy.json and returns its digest.
+pub fn write_policy(root: &Root, policy: &Policy) -> Result<String> {
+    root.make_dir(DIR, Attr::root(0o755))?;
+    let bytes = policy.to_json()?;
+    let digest = sha256(&bytes);
+    if root.digest(POLICY)?.as_deref() != Some(digest.as_str()) {
+        root.write(POLICY, &bytes, Attr::root(0o644))?;
+    }
+    Ok(digest)
+}
+
+/// Seals a running machine: `pending`, and the closing unit is started so that its stop closes the seal.
+pub fn pending(host: &Host, policy: &Policy, scope: &Scope, lock: Lock) -> Result<Sealed> {
+    let mut sealed = write(host, policy, scope)?;
+    if sealed.findings.is_empty() {
+        seal::to_pending(&host.root, seal::digests(&host.root)?, host.clock.now())?;
+        drop(lock);
+        hand_over(host)?;
+        sealed.state = State::Pending;
+    }
+    Ok(sealed)
+}
+
+/// Removes the marker and starts the closing unit. Already so: no change.
+pub fn hand_over(host: &Host) -> Result<()> {
+    marker::remove(&host.root)?;
+    host.units.start(CLOSE_UNIT).context(|| {
+        format!("start {CLOSE_UNIT}: without it the seal stays pending and no node passes its gate")
+    })
+}
+
+/// Closes the seal. Nothing may write to the tree after this.
+pub fn close(host: &Host, policy: &Policy, scope: &Scope, lock: Lock) -> Result<Sealed> {
+    let mut sealed = write(host, policy, scope)?;
+    if !sealed.findings.is_empty() {
+        return Ok(sealed);
+    }
+    marker::remove(&host.root)?;
+    host.root.remove(JOURNAL)?;
+    drop(lock);
+    host.root.remove(LOCK)?;
+    let digests = seal::digests(&host.root)?;
+    if seal::read(&host.root)?.is_some_and(|seal| seal.state == State::Building) {
+        seal::to_pending(&host.root, digests.clone(), host.clock.now())?;
+    }
+    seal::to_closed(&host.root, digests, host.clock.now())?;
+    host.root.sync()?;
+    sealed.state = State::Closed;
+    Ok(sealed)
+}
+
+/// One observation of the tree as an unbooted image, the manifest made of it, and the verdict over it.
+fn write(host: &Host, policy: &Policy, scope: &Scope) -> Result<Sealed> {
+    let mut view = Host::at_root(host.root.path())?;
+    view.evidence = host.evidence.clone();
+    view.closing = host.closing;
+    if !host.closing {
+        // What is left to the closing unit of a running machine is not judged yet.
+        view.context = host.context.clone();
+    }
+    let seen = observe(&policy.entries, |_| true, &view);
+    let plan = Plan::new(policy, &seen, Place::Image);
+    let digest = write_policy(&host.root, policy)?;
+    let facts = facts::facts(host)?;
+    let inputs = Inputs {
+        policy,
+        policy_digest: &digest,
+        seen: &seen,
+        plan: &plan,
+        facts: &facts,
+        inventory: inventory::take(&view)?,
+        time: host.clock.stamp(),
+    };
+    let bytes = build(inputs).bytes()?;
+    host.root.write(MANIFEST, &bytes, Attr::root(0o644))?;
+    let mut record = Record::from_journal(&host.root)?;
+    record.listeners = inventory::listeners(&host.root)?;
+    record.write(&host.root)?;
+    let held = scope.skip.is_empty() && scope.phases.is_empty();
+    let today = canonical::rfc3339(host.clock.now());
+    let verdict = judge(
+        policy,
+        &plan,
+        Vec::new(),
+        today.get(..10).unwrap_or_default(),
+    );
+    let findings = verdict
+        .findings
+        .into_iter()
+        .filter(|f| held && f.fails())
+        .collect();
+    Ok(Sealed {
+        state: State::Building,
+        manifest: sha256(&bytes),
+        findings,
+    })
+}

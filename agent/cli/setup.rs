@@ -1,0 +1,204 @@
+//! What most verbs begin with: the host, the policy, the lock, the scope.
+//! It is separate so that every verb refuses the same things with the same words.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::apply::Outcome;
+use crate::error::{Context as _, Error, Exit, Result};
+use crate::host::root::{Attr, Lock};
+use crate::host::{Host, Root};
+use crate::observe::facts;
+use crate::plan::Scope;
+use crate::policy::Policy;
+use crate::record::{Event, LOCK, POLICY, STATE_DIR, seal, summary};
+use crate::resource::{Phase, Place};
+
+/// Which policy.
+#[derive(Debug, Clone, Args)]
+pub struct PolicyChoice {
+    /// The profile; without it the policy of the last bake of this machine or tree.
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Add a fragment or a folder of fragments; may be repeated.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub policy: Vec<PathBuf>,
+    /// Set a declared variable; may be repeated. Secrets only as files.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// Which entries.
+#[derive(Debug, Clone, Args)]
+pub struct ScopeArgs {
+    /// Only this phase; may be repeated.
+    #[arg(long, value_name = "PHASE", value_parser = phase)]
+    pub phase: Vec<Phase>,
+    /// Leave out an entry by its id, or all of a kind; may be repeated.
+    #[arg(long, value_name = "ID|KIND")]
+    pub skip: Vec<String>,
+}
+
+fn phase(word: &str) -> std::result::Result<Phase, String> {
+    let known = || {
+        Phase::ALL
+            .iter()
+            .map(|phase| phase.word())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let found = Phase::ALL
+        .iter()
+        .copied()
+        .find(|phase| phase.word() == word);
+    found.ok_or_else(|| format!("there is no such phase; there are {}", known()))
+}
+
+impl ScopeArgs {
+    /// The scope; a word of `--skip` that names nothing is an error.
+    pub fn scope(&self, policy: &Policy) -> Result<Scope> {
+        let scope = Scope {
+            phases: self.phase.clone(),
+            skip: self.skip.clone(),
+        };
+        match scope.unknown_skips(policy).first() {
+            None => Ok(scope),
+            Some(word) => Err(Error::usage(format!(
+                "--skip {word}: no entry and no kind has this name"
+            ))
+            .hint("`nodeagent policy show` and `--list` print the ids")),
+        }
+    }
+}
+
+/// A place on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum PlaceArg {
+    /// The build machine.
+    Build,
+    /// The sealed image.
+    Image,
+    /// A node.
+    Node,
+}
+
+impl From<PlaceArg> for Place {
+    fn from(arg: PlaceArg) -> Self {
+        match arg {
+            PlaceArg::Build => Place::Build,
+            PlaceArg::Image => Place::Image,
+            PlaceArg::Node => Place::Node,
+        }
+    }
+}
+
+/// The root alone, for verbs that only read files.
+pub fn root(root: Option<&Path>) -> Result<Root> {
+    Root::open(root.unwrap_or(Path::new("/")))
+}
+
+/// The host: the tree in `--root`, or this machine.
+pub fn host(root: Option<&Path>) -> Result<Host> {
+    match root {
+        Some(dir) => Host::at_root(dir),
+        None => Host::live(),
+    }
+}
+
+/// The policy of `--profile`, or the one that the last bake left in the tree.
+pub fn policy(choice: &PolicyChoice, host: &Host) -> Result<Policy> {
+    if let Some(profile) = &choice.profile {
+        return crate::policy::load(profile, &choice.policy, &choice.set);
+    }
+    if !choice.policy.is_empty() || !choice.set.is_empty() {
+        return Err(Error::usage("--policy and --set need --profile"));
+    }
+    baked_policy(&host.root)?.ok_or_else(|| {
+        Error::usage("no profile given, and no bake has left its policy here")
+            .hint("name one with --profile; `nodeagent policy check` lists them")
+    })
+}
+
+/// The policy that the tree carries; where a seal states its digest it must be those bytes.
+pub fn baked_policy(root: &Root) -> Result<Option<Policy>> {
+    let Some(bytes) = root.read(POLICY)? else {
+        return Ok(None);
+    };
+    let sealed = seal::read(root)?
+        .and_then(|seal| seal.digests)
+        .map(|digests| digests.policy);
+    let digest = crate::host::root::sha256(&bytes);
+    if sealed.is_some_and(|sealed| sealed != digest) {
+        return Err(Error::host(format!("use {POLICY}: it is not the policy that was sealed"))
+            .hint("someone or something edited it: this image can no longer be trusted to audit itself; compare with --profile"));
+    }
+    Policy::from_json(&bytes)
+        .map(Some)
+        .context(|| format!("use {POLICY}"))
+}
+
+/// Refuses a machine that the profile is not for.
+pub fn requires(policy: &Policy, host: &Host) -> Result<()> {
+    let text = facts::os_release_text(&host.root)?;
+    policy.requires.check(&text, &host.kernel.machine()?)
+}
+
+/// Puts salt and tombstones of the tree in the host.
+pub fn load_evidence(host: &mut Host) -> Result<()> {
+    host.evidence = summary::evidence(&host.root)?;
+    Ok(())
+}
+
+/// Takes the lock of writing verbs, or refuses and says who has it.
+pub fn lock(host: &Host, verb: &str, wait: bool) -> Result<Lock> {
+    host.root.make_dir(STATE_DIR, Attr::root(0o700))?;
+    let holder = format!(
+        "{verb}, process {}, since {}",
+        std::process::id(),
+        crate::manifest::canonical::rfc3339(host.clock.now())
+    );
+    loop {
+        match host.root.try_lock(LOCK, &holder)? {
+            Ok(lock) => return Ok(lock),
+            Err(who) if !wait => {
+                return Err(
+                    Error::refused(format!("{verb}: another nodeagent works here: {who}"))
+                        .hint("wait for it, or give --wait"),
+                );
+            }
+            Err(who) => {
+                tracing::info!("waiting for {who}");
+                host.clock.sleep(std::time::Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+/// The journal line that a verb begins with.
+pub fn begin(verb: &str, policy: &Policy, host: &Host) -> Result<Event> {
+    Ok(Event::Begin {
+        verb: verb.to_owned(),
+        time: host.clock.now(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        policy: policy.digest()?,
+        context: host.context.evidence.clone(),
+        kernel: host.kernel.release()?,
+    })
+}
+
+/// The journal line that a verb ends with.
+pub fn end(outcome: &Outcome, exit: Exit, host: &Host) -> Event {
+    Event::End {
+        time: host.clock.now(),
+        changes: outcome.steps.len(),
+        exit: exit.code(),
+    }
+}
+
+/// For the crash tests: ends this process as a power cut would, once `done` steps are recorded.
+pub fn die_after(limit: Option<usize>, done: usize) {
+    if limit.is_some_and(|limit| done >= limit) {
+        crate::host::exec::kill_self();
+    }
+}

@@ -1,0 +1,81 @@
+//! Puts the real seams together: for the system we run on, or for an unbooted tree.
+//! It is separate because it is the one place that chooses them; everything else takes what it is given.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::clock::{Clock, SystemClock};
+use super::context::{self, Context, Where};
+use super::exec::{Exec, LiveExec};
+use super::kernel::LiveKernel;
+use super::packages::Apt;
+use super::systemd::{BUS, Manager, Offline, Units};
+use super::{Evidence, Host, Notes, Root};
+use crate::error::Result;
+
+/// Our own program: the kernel's name for it, which stays right when the bake replaces the file.
+const SELF: &str = "/proc/self/exe";
+
+impl Host {
+    /// The system we run on.
+    pub fn live() -> Result<Self> {
+        Self::open(Path::new("/"), context::detect(), Path::new(SELF))
+    }
+
+    /// An unbooted tree.
+    pub fn at_root(dir: &Path) -> Result<Self> {
+        let tree = Context {
+            place: Where::Root,
+            evidence: format!("the tree {}", dir.display()),
+        };
+        Self::open(dir, tree, Path::new(SELF))
+    }
+
+    /// The system we run on while it shuts down: its manager takes no more work, so it is treated as a tree.
+    pub fn closing() -> Result<Self> {
+        let mut host = Self::at_root(Path::new("/"))?;
+        host.closing = true;
+        Ok(host)
+    }
+
+    /// A host with this context; children are started through `program`, the agent's own binary.
+    pub fn open(dir: &Path, context: Context, program: &Path) -> Result<Self> {
+        let root = Root::open(dir)?;
+        let exec: Rc<dyn Exec> = Rc::new(match root.is_live() {
+            true => LiveExec::live(program),
+            false => LiveExec::in_tree(program, root.path()),
+        });
+        let clock = clock();
+        let notes = Notes::default();
+        let packages = Apt::new(
+            Root::open(dir)?,
+            Rc::clone(&exec),
+            Rc::new(self::clock()),
+            notes.clone(),
+        );
+        Ok(Self {
+            packages: Box::new(packages),
+            kernel: Box::new(LiveKernel::new(context.clone(), Rc::clone(&exec))),
+            units: units(dir, &context)?,
+            clock: Box::new(clock),
+            root,
+            exec,
+            context,
+            closing: false,
+            evidence: Evidence::default(),
+            notes,
+        })
+    }
+}
+
+fn units(dir: &Path, context: &Context) -> Result<Box<dyn Units>> {
+    Ok(match context.has_manager() {
+        true => Box::new(Manager::new(&PathBuf::from(BUS))?),
+        false => Box::new(Offline::new(Root::open(dir)?)?),
+    })
+}
+
+fn clock() -> impl Clock {
+    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok();
+    SystemClock::start(epoch.and_then(|text| text.parse().ok()))
+}

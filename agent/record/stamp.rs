@@ -1,0 +1,122 @@
+//! The stamp of a node's first boot, bound to the machine and to the cloud instance.
+//! It is separate because systemd's own first-boot condition never holds with an empty machine-id (design, ruling 15).
+
+use serde::{Deserialize, Serialize};
+
+use super::STATE_DIR;
+use super::seal::{self, State};
+use crate::error::{Context as _, Result};
+use crate::host::root::Attr;
+use crate::host::{Evidence, Host, Root};
+use crate::resource::{Difference, Place};
+
+/// Where it lies.
+pub const STAMP: &str = "/var/lib/nodeagent/firstboot.json";
+const INSTANCE: &str = "/var/lib/cloud/data/instance-id";
+const HOST_KEYS: &str = "/etc/ssh/ssh_host_*_key.pub";
+
+/// What identified the node when it was stamped. Digests are keyed by the image's salt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Version of this format: 1.
+    pub schema: u32,
+    /// Keyed digest of the machine-id.
+    pub machine: String,
+    /// cloud-init's instance-id; none without cloud-init.
+    pub instance: Option<String>,
+    /// Keyed digests of the host keys.
+    pub host_keys: Vec<String>,
+    /// When, seconds since 1970.
+    pub at: u64,
+}
+
+/// How a stamp relates to the machine that it lies on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// There is none, or it cannot be read: this is a first boot.
+    Fresh,
+    /// It is this node's.
+    Mine,
+    /// It is another node's: this disk is a copy, and freshness is to be checked again.
+    /// What is still the other node's own is told.
+    Foreign(Vec<Difference>),
+}
+
+/// What identifies this machine now; none without a salt.
+pub fn now(root: &Root, evidence: &Evidence, at: u64) -> Result<Option<Stamp>> {
+    let id = root.read("/etc/machine-id")?.unwrap_or_default();
+    let Some(machine) = evidence.tombstone("machine-id", id.trim_ascii()) else {
+        return Ok(None);
+    };
+    let instance = root.read(INSTANCE)?;
+    let mut host_keys = Vec::new();
+    for path in crate::host::glob::expand(root, &[HOST_KEYS.to_owned()])?.paths {
+        let key = root.read(&path)?.unwrap_or_default();
+        host_keys.extend(evidence.tombstone("ssh-host-key", &key).map(|t| t.digest));
+    }
+    Ok(Some(Stamp {
+        schema: 1,
+        machine: machine.digest,
+        instance: instance.map(|text| String::from_utf8_lossy(&text).trim().to_owned()),
+        host_keys,
+        at,
+    }))
+}
+
+/// Reads the stamp; one that cannot be understood counts as none, so that everything is checked again.
+pub fn read(root: &Root) -> Result<Option<Stamp>> {
+    let bytes = root.read(STAMP)?.unwrap_or_default();
+    Ok(serde_json::from_slice(&bytes).ok())
+}
+
+/// Writes the stamp.
+pub fn write(root: &Root, stamp: &Stamp) -> Result<()> {
+    let doing = || format!("write {STAMP}");
+    let mut bytes = serde_json::to_vec(stamp).context(doing)?;
+    bytes.push(b'\n');
+    root.make_dir(STATE_DIR, Attr::root(0o700)).context(doing)?;
+    root.write(STAMP, &bytes, Attr::root(0o644)).context(doing)
+}
+
+/// Compares a stamp with the machine as it is.
+pub fn standing(stamp: Option<&Stamp>, now: &Stamp) -> Standing {
+    let Some(stamp) = stamp else {
+        return Standing::Fresh;
+    };
+    let same_machine = stamp.machine == now.machine;
+    if same_machine && stamp.instance == now.instance {
+        return Standing::Mine;
+    }
+    let mut kept = Vec::new();
+    let mut differs = |what: &str| {
+        kept.push(Difference {
+            what: what.to_owned(),
+            have: "that of the node from which this disk was copied".to_owned(),
+            want: "made anew on this machine".to_owned(),
+        });
+    };
+    if same_machine {
+        differs("/etc/machine-id");
+    }
+    if now
+        .host_keys
+        .iter()
+        .any(|key| stamp.host_keys.contains(key))
+    {
+        differs("SSH host keys");
+    }
+    Standing::Foreign(kept)
+}
+
+/// The place, told from evidence. A closed image that runs was booted, whether or not its first boot went well.
+pub fn place(host: &Host) -> Result<Place> {
+    let state = seal::read(&host.root)?.map(|seal| seal.state);
+    let stamped = read(&host.root)?.is_some();
+    let booted = host.context.has_manager() && !host.closing;
+    Ok(match state {
+        None | Some(State::Building) => Place::Build,
+        Some(_) if stamped => Place::Node,
+        Some(State::Closed) if booted => Place::Node,
+        Some(_) => Place::Image,
+    })
+}

@@ -1,0 +1,351 @@
+//! The main job on an unbooted tree with the real binary: bake, again, generalize, verify, and everything that must be caught.
+//! It is separate because it needs neither a machine nor a package manager, so each case can spoil one thing.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::offline::{Mini, code, json};
+
+fn sealed() -> Mini {
+    let mini = Mini::new();
+    assert_eq!(code(&mini.bake(&[])), 0);
+    assert_eq!(code(&mini.run(&["generalize"])), 0);
+    mini
+}
+
+fn drift(verdict: &Value) -> Vec<String> {
+    let findings = verdict["findings"].as_array().unwrap();
+    let drift = findings.iter().filter(|f| f["status"] == "drift");
+    drift
+        .map(|f| f["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn bake_twice_generalize_verify() {
+    let mini = Mini::new();
+    let first = mini.bake(&["--json"]);
+    assert_eq!(code(&first), 0);
+    assert!(json(&first)["changes"].as_u64().unwrap() > 5);
+    let second = mini.bake(&["--json"]);
+    assert_eq!(
+        (code(&second), json(&second)["changes"].as_u64()),
+        (0, Some(0))
+    );
+    assert_eq!(mini.text("etc/motd"), "hello\n");
+    assert!(!mini.path().join("etc/leftover").exists());
+    assert!(
+        std::fs::symlink_metadata(
+            mini.path()
+                .join("etc/systemd/system/multi-user.target.wants/demo.service")
+        )
+        .is_ok()
+    );
+    assert_eq!(
+        std::fs::read_link(mini.path().join("etc/systemd/system/noise.service")).unwrap(),
+        Path::new("/dev/null")
+    );
+    assert!(
+        !mini
+            .text("etc/fstab")
+            .lines()
+            .any(|l| !l.starts_with('#') && l.contains("swap"))
+    );
+    let sealed = mini.run(&["generalize", "--json"]);
+    assert_eq!(
+        (code(&sealed), json(&sealed)["state"].as_str()),
+        (0, Some("closed"))
+    );
+    assert_eq!(mini.text("etc/machine-id"), "");
+    for gone in [
+        "etc/ssh/ssh_host_ed25519_key",
+        "home/builder/.ssh/authorized_keys",
+        "root/.bash_history",
+        "var/lib/systemd/random-seed",
+        "var/lib/nodeagent/journal.jsonl",
+    ] {
+        assert!(!mini.path().join(gone).exists(), "{gone} is still there");
+    }
+    assert_eq!(mini.text("var/log/syslog"), "");
+    let verdict = mini.run(&["verify", "--json"]);
+    assert_eq!(code(&verdict), 0);
+    assert_eq!(json(&verdict)["place"], "image");
+    assert_eq!(code(&mini.run(&["manifest"])), 0);
+}
+
+#[test]
+fn every_spoiled_fact_of_a_sealed_tree_is_found() {
+    let cases: &[(&str, &str, &str)] = &[
+        ("etc/motd", "changed\n", "file:/etc/motd"),
+        (
+            "etc/sysctl.d/90-rke2.conf",
+            "net.ipv4.ip_forward = 0\n",
+            "sysctl:/etc/sysctl.d/90-rke2.conf",
+        ),
+        (
+            "etc/sysctl.d/99-late.conf",
+            "net.ipv4.ip_forward = 0\n",
+            "sysctl:/etc/sysctl.d/90-rke2.conf",
+        ),
+        (
+            "etc/modules-load.d/rke2.conf",
+            "overlay\n",
+            "module:/etc/modules-load.d/rke2.conf",
+        ),
+        (
+            "etc/machine-id",
+            "0123456789abcdef0123456789abcdef\n",
+            "scrub:machine-id",
+        ),
+        ("etc/ssh/ssh_host_rsa_key", "PRIVATE", "scrub:ssh-host-keys"),
+        (
+            "home/builder/.ssh/authorized_keys",
+            "ssh-rsa A b\n",
+            "scrub:authorized-keys",
+        ),
+        ("etc/leftover", "again", "absent:/etc/leftover"),
+        ("etc/fstab", "/swapfile none swap sw 0 0\n", "swap:off"),
+        (
+            "usr/bin/nodeagent",
+            "another binary",
+            "file:/usr/bin/nodeagent",
+        ),
+        (
+            "etc/passwd",
+            "root:x:0:0:root:/root:/bin/bash\nbuilder:x:1000:1000::/home/builder:/bin/bash\nevil:x:0:0::/:/bin/sh\n",
+            "inventory:accounts",
+        ),
+        (
+            "var/lib/dpkg/status",
+            "Package: evil\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n",
+            "inventory:packages",
+        ),
+        (
+            "etc/packer-build/image-manifest.json",
+            "{}",
+            "seal:manifest",
+        ),
+        (
+            "etc/packer-build/bake-record.json",
+            "{\"schema\":1,\"salt\":null,\"tombstones\":[],\"runs\":[]}",
+            "seal:record",
+        ),
+    ];
+    let mini = sealed();
+    for (path, text, id) in cases {
+        let kept = std::fs::read(mini.path().join(path)).ok();
+        mini.put(path, text);
+        let output = mini.run(&["verify", "--json"]);
+        let found = drift(&json(&output));
+        assert!(
+            found.contains(&(*id).to_owned()),
+            "{path}: expected {id}, found {found:?}"
+        );
+        // A manifest that cannot be read leaves the inventory unchecked, which weighs more than drift.
+        let want = if *id == "seal:manifest" { 1 } else { 3 };
+        assert_eq!(output.status.code(), Some(want), "{path}");
+        match kept {
+            Some(bytes) => {
+                std::fs::write(mini.path().join(path), bytes).unwrap();
+            }
+            None => std::fs::remove_file(mini.path().join(path)).unwrap(),
+        }
+        let again = mini.run(&["verify", "--json"]);
+        if *id != "scrub:machine-id" && *path != "usr/bin/nodeagent" {
+            assert_eq!(code(&again), 0, "after {path} was put back");
+        }
+        if *id == "scrub:machine-id" || *path == "usr/bin/nodeagent" {
+            restore_modes(&mini);
+            assert_eq!(code(&mini.run(&["verify"])), 0, "after {path} was put back");
+        }
+    }
+}
+
+fn restore_modes(mini: &Mini) {
+    use std::os::unix::fs::PermissionsExt as _;
+    for (path, mode) in [("etc/machine-id", 0o444), ("usr/bin/nodeagent", 0o755)] {
+        let path = mini.path().join(path);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+#[test]
+fn an_edited_policy_cannot_audit() {
+    let mini = sealed();
+    let path = "etc/packer-build/policy.json";
+    let text = mini.text(path).replace("hello", "hallo");
+    mini.put(path, &text);
+    let output = mini.run(&["verify"]);
+    assert_eq!(code(&output), 1);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("not the policy that was sealed"));
+}
+
+#[test]
+fn the_same_inputs_give_the_same_manifest() {
+    let (a, b) = (sealed(), sealed());
+    let path = "etc/packer-build/image-manifest.json";
+    assert_eq!(a.text(path), b.text(path));
+    let manifest: Value = serde_json::from_str(&a.text(path)).unwrap();
+    assert_eq!(manifest["built_at"], "2023-11-14T22:13:20Z");
+    let salt = |mini: &Mini| {
+        let record: Value =
+            serde_json::from_str(&mini.text("etc/packer-build/bake-record.json")).unwrap();
+        record["salt"].as_str().unwrap().to_owned()
+    };
+    assert_ne!(salt(&a), salt(&b), "the salt must be random");
+}
+
+#[test]
+fn a_reader_of_schema_1_0_still_works() {
+    #[derive(serde::Deserialize)]
+    struct Old {
+        schema_version: String,
+        built_by: String,
+        built_at: String,
+        os: OldOs,
+        kubernetes: OldKubernetes,
+        fips_enabled: bool,
+        prepulled_images: Vec<String>,
+    }
+    #[derive(serde::Deserialize)]
+    struct OldOs {
+        pretty_name: String,
+        kernel: String,
+    }
+    #[derive(serde::Deserialize)]
+    struct OldKubernetes {
+        distribution: String,
+        version: String,
+    }
+    let old: Old =
+        serde_json::from_str(&sealed().text("etc/packer-build/image-manifest.json")).unwrap();
+    assert_eq!(old.schema_version, "1.0");
+    assert_eq!(old.os.pretty_name, "Debian GNU/Linux 12 (bookworm)");
+    assert_eq!(
+        (old.os.kernel.as_str(), old.kubernetes.version.as_str()),
+        ("none", "none")
+    );
+    assert_eq!(
+        (old.kubernetes.distribution.as_str(), old.fips_enabled),
+        ("rke2", false)
+    );
+    assert!(
+        old.prepulled_images.is_empty() && !old.built_by.is_empty() && old.built_at.ends_with('Z')
+    );
+}
+
+#[test]
+fn states_are_kept_in_order() {
+    let mini = Mini::new();
+    assert_eq!(code(&mini.run(&["generalize"])), 4, "nothing was baked");
+    assert_eq!(code(&mini.bake(&[])), 0);
+    assert_eq!(code(&mini.run(&["generalize"])), 0);
+    let again = mini.bake(&[]);
+    assert_eq!(code(&again), 4, "a sealed tree is not baked");
+    assert!(String::from_utf8_lossy(&again.stderr).contains("next:"));
+    assert_eq!(
+        code(&mini.run(&["generalize"])),
+        4,
+        "a closed seal stays closed"
+    );
+}
+
+#[test]
+fn a_member_of_a_cluster_is_refused() {
+    let mini = Mini::new();
+    mini.put("var/lib/rancher/rke2/server/token", "K10");
+    let output = mini.bake(&[]);
+    assert_eq!(code(&output), 4);
+    assert!(
+        !mini.path().join("etc/packer-build").exists(),
+        "nothing was touched"
+    );
+}
+
+#[test]
+fn a_tree_full_of_absolute_symlinks_never_reaches_outside() {
+    let outside = tempfile::tempdir().unwrap();
+    for dir in ["systemd", "log", "ssh", "tmp", "state", "build"] {
+        std::fs::create_dir(outside.path().join(dir)).unwrap();
+        std::fs::write(outside.path().join(dir).join("keep"), "outside").unwrap();
+    }
+    let mini = Mini::new();
+    let link = |target: &str, at: &str| {
+        let at = mini.path().join(at);
+        std::fs::create_dir_all(at.parent().unwrap()).unwrap();
+        if at.is_dir() {
+            std::fs::remove_dir_all(&at).unwrap()
+        } else if at.exists() {
+            std::fs::remove_file(&at).unwrap()
+        }
+        std::os::unix::fs::symlink(outside.path().join(target), at).unwrap();
+    };
+    for (target, at) in [
+        ("log", "var/log"),
+        ("tmp", "tmp"),
+        ("systemd", "etc/systemd/system/multi-user.target.wants"),
+        ("ssh/keep", "root/.bash_history"),
+        ("state", "var/lib/systemd"),
+        ("ssh/keep", "etc/motd"),
+        ("ssh/keep", "etc/machine-id"),
+    ] {
+        link(target, at);
+    }
+    mini.bake(&[]);
+    mini.run(&["generalize"]);
+    mini.run(&["verify"]);
+    for dir in ["systemd", "log", "ssh", "tmp", "state", "build"] {
+        let inside: Vec<_> = std::fs::read_dir(outside.path().join(dir))
+            .unwrap()
+            .collect();
+        assert_eq!(inside.len(), 1, "{dir} was written to");
+        assert_eq!(
+            std::fs::read_to_string(outside.path().join(dir).join("keep")).unwrap(),
+            "outside",
+            "{dir}"
+        );
+    }
+}
+
+#[test]
+fn variables_are_set_recorded_and_checked() {
+    let mini = Mini::new();
+    assert_eq!(code(&mini.bake(&["--set", "greeting=moin"])), 0);
+    assert_eq!(mini.text("etc/motd"), "moin\n");
+    let policy: Value = serde_json::from_str(&mini.text("etc/packer-build/policy.json")).unwrap();
+    assert_eq!(policy["variables"]["greeting"]["value"], "moin");
+    assert_eq!(code(&mini.bake(&["--set", "nothing=1"])), 2);
+}
+
+#[test]
+fn killed_after_every_step_it_ends_in_the_same_tree() {
+    let whole = sealed();
+    let mini = Mini::new();
+    let mut kills = 0;
+    for verb in ["bake", "generalize"] {
+        loop {
+            let output = if verb == "bake" {
+                mini.bake(&["--die-after", "1"])
+            } else {
+                mini.run(&["generalize", "--die-after", "1"])
+            };
+            if output.status.code() == Some(0) {
+                break;
+            }
+            assert_eq!(
+                std::os::unix::process::ExitStatusExt::signal(&output.status),
+                Some(9),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            kills += 1;
+            assert!(kills < 500, "no progress");
+        }
+    }
+    assert!(kills > 20, "only {kills} steps were interrupted");
+    println!("killed {kills} times");
+    let path = "etc/packer-build/image-manifest.json";
+    assert_eq!(mini.text(path), whole.text(path));
+    assert_eq!(code(&mini.run(&["verify"])), 0);
+}
