@@ -113,23 +113,20 @@ impl Manager {
         let job = async {
             // Listening begins before the job does: a short one may end before the call returns.
             let mut ended = manager.receive_job_removed().await?;
-            manager.subscribe().await?;
+            subscribe(&manager).await?;
             let job = match start {
                 true => manager.start_unit(unit, "replace").await?,
                 false => manager.stop_unit(unit, "replace").await?,
             };
             result_of(&job, &mut ended).await
         };
-        let result = self.run(job)?;
+        let next = format!("see systemctl status {unit} and journalctl -b -u {unit}");
+        let result = self.run(job).map_err(|error| error.hint(&next))?;
         if result == "done" {
             return Ok(());
         }
         let why = self.run(why_not(&manager, unit)).unwrap_or_default();
-        Err(
-            Error::host(format!("its job ended as '{result}' ({why})")).hint(format!(
-                "see systemctl status {unit} and journalctl -b -u {unit}"
-            )),
-        )
+        Err(Error::host(format!("its job ended as '{result}' ({why})")).hint(next))
     }
 }
 
@@ -144,6 +141,18 @@ async fn why_not(manager: &ManagerProxy<'static>, unit: &str) -> zbus::Result<St
     match service_result(manager, unit).await {
         Ok(result) => Ok(format!("{active}, {result}")),
         Err(_) => Ok(active),
+    }
+}
+
+/// Systemd sends job signals only to whom has asked; having asked before is no error.
+async fn subscribe(manager: &ManagerProxy<'static>) -> zbus::Result<()> {
+    match manager.subscribe().await {
+        Err(zbus::Error::MethodError(name, ..))
+            if name.as_str().ends_with(".AlreadySubscribed") =>
+        {
+            Ok(())
+        }
+        other => other,
     }
 }
 
