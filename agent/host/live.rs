@@ -1,63 +1,64 @@
-//! stub
-use std::path::Path;
+//! Puts the real seams together: for the system we run on, or for an unbooted tree.
+//! It is separate because it is the one place that chooses them; everything else takes what it is given.
+
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::exec::LiveExec;
+use super::clock::{Clock, SystemClock};
+use super::context::{self, Context, Where};
+use super::exec::{Exec, LiveExec};
 use super::kernel::LiveKernel;
 use super::packages::Apt;
-use super::*;
+use super::systemd::{BUS, Manager, Offline, Units};
+use super::{Evidence, Host, Notes, Root};
 use crate::error::Result;
 
+/// Our own program: the kernel's name for it, which stays right when the bake replaces the file.
+const SELF: &str = "/proc/self/exe";
+
 impl Host {
-    /// stub
+    /// The system we run on.
     pub fn live() -> Result<Self> {
-        Self::at(
-            Path::new("/"),
-            Context {
-                place: Where::Container,
-                evidence: "stub".into(),
-            },
-        )
+        Self::open(Path::new("/"), context::detect(), Path::new(SELF))
     }
-    /// stub
+
+    /// An unbooted tree.
+    pub fn at_root(dir: &Path) -> Result<Self> {
+        let tree = Context {
+            place: Where::Root,
+            evidence: format!("the tree {}", dir.display()),
+        };
+        Self::open(dir, tree, Path::new(SELF))
+    }
+
+    /// The system we run on while it shuts down: its manager takes no more work, so it is treated as a tree.
     pub fn closing() -> Result<Self> {
-        let mut h = Self::at_root(Path::new("/"))?;
-        h.closing = true;
-        Ok(h)
+        let mut host = Self::at_root(Path::new("/"))?;
+        host.closing = true;
+        Ok(host)
     }
-    /// stub
-    pub fn at_root(p: &Path) -> Result<Self> {
-        Self::at(
-            p,
-            Context {
-                place: Where::Root,
-                evidence: "unbooted tree".into(),
-            },
-        )
-    }
-    fn at(path: &Path, context: Context) -> Result<Self> {
-        let me = std::env::current_exe().unwrap_or_default();
-        let exec: Rc<dyn Exec> = Rc::new(if path == Path::new("/") {
-            LiveExec::live(&me)
-        } else {
-            LiveExec::in_tree(&me, path)
+
+    /// A host with this context; children are started through `program`, the agent's own binary.
+    pub fn open(dir: &Path, context: Context, program: &Path) -> Result<Self> {
+        let root = Root::open(dir)?;
+        let exec: Rc<dyn Exec> = Rc::new(match root.is_live() {
+            true => LiveExec::live(program),
+            false => LiveExec::in_tree(program, root.path()),
         });
-        let epoch = std::env::var("SOURCE_DATE_EPOCH")
-            .ok()
-            .and_then(|t| t.parse().ok());
-        let clock = Rc::new(clock::SystemClock::start(epoch));
+        let clock = clock();
         let notes = Notes::default();
+        let packages = Apt::new(
+            Root::open(dir)?,
+            Rc::clone(&exec),
+            Rc::new(self::clock()),
+            notes.clone(),
+        );
         Ok(Self {
-            root: Root::open(path)?,
-            packages: Box::new(Apt::new(
-                Root::open(path)?,
-                exec.clone(),
-                clock.clone(),
-                notes.clone(),
-            )),
-            kernel: Box::new(LiveKernel::new(context.clone(), exec.clone())),
-            units: if context.has_manager() { Box::new(super::systemd::manager::Manager::new()) } else { Box::new(super::systemd::Offline::new(Root::open(path)?)?) },
-            clock: Box::new(clock::SystemClock::start(epoch)),
+            packages: Box::new(packages),
+            kernel: Box::new(LiveKernel::new(context.clone(), Rc::clone(&exec))),
+            units: units(dir, &context)?,
+            clock: Box::new(clock),
+            root,
             exec,
             context,
             closing: false,
@@ -65,4 +66,16 @@ impl Host {
             notes,
         })
     }
+}
+
+fn units(dir: &Path, context: &Context) -> Result<Box<dyn Units>> {
+    Ok(match context.has_manager() {
+        true => Box::new(Manager::new(&PathBuf::from(BUS))?),
+        false => Box::new(Offline::new(Root::open(dir)?)?),
+    })
+}
+
+fn clock() -> impl Clock {
+    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok();
+    SystemClock::start(epoch.and_then(|text| text.parse().ok()))
 }

@@ -91,6 +91,10 @@ impl Package {
         }
     }
 
+    fn set_hold(&self) -> Action {
+        Action::Hold(self.name.clone(), self.hold)
+    }
+
     fn install(&self) -> Action {
         Action::Install(PackageRequest {
             name: self.name.clone(),
@@ -184,8 +188,10 @@ impl Kind for Package {
         if seen.installed.as_ref().is_some_and(|now| now.held) != self.hold {
             let word = |held| if held { "held" } else { "not held" };
             diff.differs("hold", word(!self.hold), word(self.hold));
-            diff.actions
-                .push(Action::Hold(self.name.clone(), self.hold));
+            diff.actions.push(self.set_hold());
+        } else if self.hold && diff.actions.contains(&self.install()) {
+            // A new version comes without the hold of the old one.
+            diff.actions.push(self.set_hold());
         }
         diff
     }
@@ -279,7 +285,12 @@ mod tests {
             interrupted: Some("x".into()),
             ..seen(false, &[])
         };
-        let table: [(&Package, Seen, usize, &[&str]); 11] = [
+        let held_min = package(|p| {
+            p.min = Some("3".into());
+            p.hold = true;
+        });
+        let table: [(&Package, Seen, usize, &[&str]); 12] = [
+            (&held_min, seen(true, &["min"]), 1, &["install p", "hold p"]),
             (&plain, seen(false, &[]), 0, &[]),
             (&plain, absent(), 1, &["install p"]),
             (&plain, seen(true, &[]), 1, &["release p"]),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::host::{Enablement, Host, UnitState};
 use crate::resource::schema::{Check, Field, Type};
-use crate::resource::{Claim, Diff, Kind, Phase, Place};
+use crate::resource::{Claim, Diff, Fault, Kind, Phase, Place};
 
 /// A wanted unit state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -175,6 +175,15 @@ impl Kind for Unit {
             fact: format!("unit:{}", self.name),
             value: format!("{:?} {:?}", self.enabled, self.active),
         }]
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        if self.enabled.is_some() || self.active.is_some() {
+            return Vec::new();
+        }
+        let message = "this unit entry wants nothing";
+        let help = "add `enabled` (enabled, disabled, masked) or `active` (started, stopped)";
+        vec![Fault::new("", message, help)]
     }
 
     fn observe(&self, host: &Host) -> Result<Seen> {

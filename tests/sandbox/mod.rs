@@ -9,6 +9,7 @@
 
 mod apt;
 mod exec;
+mod manager;
 mod offline;
 
 use nodeagent::host::exec::LiveExec;

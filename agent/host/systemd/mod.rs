@@ -1,12 +1,14 @@
 //! systemd units: over D-Bus where a manager runs, by symlinks where none does.
 //! It is separate so that one seam serves the booted machine, the unbooted tree and the fakes.
 
-pub mod manager;
+mod manager;
 mod name;
 mod offline;
+mod proxy;
 
 use crate::error::Result;
 
+pub use manager::{BUS, Manager};
 pub use offline::Offline;
 
 /// What systemd says of a unit.
@@ -36,6 +38,18 @@ pub enum Enablement {
     Unmask,
 }
 
+impl Enablement {
+    /// The word for it, as systemctl has it.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Enablement::Enable => "enable",
+            Enablement::Disable => "disable",
+            Enablement::Mask => "mask",
+            Enablement::Unmask => "unmask",
+        }
+    }
+}
+
 /// The unit seam.
 pub trait Units {
     /// Whether a manager runs that can start and stop units.
@@ -54,16 +68,4 @@ pub trait Units {
     fn kill(&self, unit: &str, signal: i32) -> Result<()>;
     /// Makes the manager read unit files again.
     fn reload(&self) -> Result<()>;
-}
-
-impl Enablement {
-    /// The word for it, as systemctl has it.
-    pub fn verb(self) -> &'static str {
-        match self {
-            Enablement::Enable => "enable",
-            Enablement::Disable => "disable",
-            Enablement::Mask => "mask",
-            Enablement::Unmask => "unmask",
-        }
-    }
 }

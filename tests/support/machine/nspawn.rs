@@ -149,6 +149,11 @@ impl Machine {
             .unwrap_or_default()
     }
 
+    /// The running machine's root directory as this host sees it, its sockets included.
+    pub(crate) fn view(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root", self.leader))
+    }
+
     /// The control group on the host that holds the whole machine.
     pub(crate) fn control_group(&self) -> PathBuf {
         cgroup::of(&self.name)

@@ -1,0 +1,307 @@
+//! Units of a running systemd, over D-Bus; start and stop wait for the job's own result.
+//! It is separate because it is asynchronous inside and everything above it is not.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_core::Stream;
+use zbus::proxy::CacheProperties;
+use zbus::{OwnedObjectPath, connection};
+
+use super::name::{Form, Name};
+use super::proxy::{Change, JobRemovedStream, ManagerProxy, ServiceProxy, UnitProxy};
+use super::{Enablement, UnitState, Units};
+use crate::error::{Context as _, Error, Result};
+
+/// Where the system bus listens. The environment is not asked: this is always the system's own.
+pub const BUS: &str = "/run/dbus/system_bus_socket";
+
+/// No call takes longer, but for a reload with slow generators.
+const CALL: Duration = Duration::from_secs(90);
+
+/// No job takes longer: units have their own, shorter limits.
+const JOB: Duration = Duration::from_secs(600);
+
+/// A running systemd.
+#[derive(Debug)]
+pub struct Manager {
+    runtime: tokio::runtime::Runtime,
+    bus: PathBuf,
+    connected: RefCell<Option<ManagerProxy<'static>>>,
+}
+
+impl Manager {
+    /// The systemd behind a bus socket; nothing is connected before it is needed.
+    pub fn new(bus: &Path) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context(|| "start a runtime for D-Bus")?;
+        Ok(Self {
+            runtime,
+            bus: bus.to_owned(),
+            connected: RefCell::new(None),
+        })
+    }
+
+    fn proxy(&self) -> Result<ManagerProxy<'static>> {
+        if let Some(proxy) = &*self.connected.borrow() {
+            return Ok(proxy.clone());
+        }
+        let address = format!("unix:path={}", self.bus.display());
+        let connect = async {
+            let builder = connection::Builder::address(address.as_str()).method_timeout(CALL);
+            ManagerProxy::new(&builder.build().await?).await
+        };
+        let proxy = self
+            .run(connect)
+            .context(|| format!("connect to D-Bus at {}", self.bus.display()))
+            .map_err(|error| {
+                error.hint(
+                    "check that dbus runs (systemctl status dbus), or work on a tree with --root",
+                )
+            })?;
+        *self.connected.borrow_mut() = Some(proxy.clone());
+        Ok(proxy)
+    }
+
+    /// Runs one exchange; a connection that broke is forgotten, so that the next one is new.
+    fn run<T>(&self, exchange: impl Future<Output = zbus::Result<T>>) -> Result<T> {
+        let limited = async { tokio::time::timeout(JOB, exchange).await };
+        let result = self
+            .runtime
+            .block_on(limited)
+            .context(|| "wait for systemd")?;
+        if matches!(result, Err(zbus::Error::InputOutput(_))) {
+            self.connected.borrow_mut().take();
+        }
+        result.context(|| "ask systemd over D-Bus")
+    }
+
+    fn change(&self, unit: &str, change: Enablement) -> Result<Vec<Change>> {
+        let manager = self.proxy()?;
+        let names = [unit];
+        // Persistent, and replacing what is in the way: the policy is the one truth.
+        let (runtime, force) = (false, true);
+        match change {
+            Enablement::Enable => {
+                let (installable, changes) =
+                    self.run(manager.enable_unit_files(&names, runtime, force))?;
+                if installable {
+                    return Ok(changes);
+                }
+                Err(Error::host("its file has no [Install] section").hint(
+                    "it is started by other units; take it out of the policy or give it a drop-in",
+                ))
+            }
+            Enablement::Disable => self.run(manager.disable_unit_files(&names, runtime)),
+            Enablement::Mask => self.run(manager.mask_unit_files(&names, runtime, force)),
+            Enablement::Unmask => self.run(manager.unmask_unit_files(&names, runtime)),
+        }
+    }
+
+    fn active(&self, unit: &str) -> Result<String> {
+        let manager = self.proxy()?;
+        self.run(async { unit_proxy(&manager, unit).await?.active_state().await })
+    }
+
+    /// Queues a job and waits for its end.
+    fn job(&self, unit: &str, start: bool) -> Result<()> {
+        let manager = self.proxy()?;
+        let job = async {
+            // Listening begins before the job does: a short one may end before the call returns.
+            let mut ended = manager.receive_job_removed().await?;
+            subscribe(&manager).await?;
+            let job = match start {
+                true => manager.start_unit(unit, "replace").await?,
+                false => manager.stop_unit(unit, "replace").await?,
+            };
+            result_of(&job, &mut ended).await
+        };
+        let next = format!("see systemctl status {unit} and journalctl -b -u {unit}");
+        let result = self.run(job).map_err(|error| error.hint(&next))?;
+        if result == "done" {
+            return Ok(());
+        }
+        let why = self.run(why_not(&manager, unit)).unwrap_or_default();
+        Err(Error::host(format!("its job ended as '{result}' ({why})")).hint(next))
+    }
+}
+
+/// What a unit says of a failed job: that it cannot be loaded, or how its service ended.
+async fn why_not(manager: &ManagerProxy<'static>, unit: &str) -> zbus::Result<String> {
+    let loaded = unit_proxy(manager, unit).await?;
+    let (load, active) = (loaded.load_state().await?, loaded.active_state().await?);
+    if load != "loaded" {
+        return Ok(load);
+    }
+    // Only services have a result.
+    match service_result(manager, unit).await {
+        Ok(result) => Ok(format!("{active}, {result}")),
+        Err(_) => Ok(active),
+    }
+}
+
+/// Systemd sends job signals only to whom has asked; having asked before is no error.
+async fn subscribe(manager: &ManagerProxy<'static>) -> zbus::Result<()> {
+    match manager.subscribe().await {
+        Err(zbus::Error::MethodError(name, ..))
+            if name.as_str().ends_with(".AlreadySubscribed") =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+async fn unit_proxy(
+    manager: &ManagerProxy<'static>,
+    unit: &str,
+) -> zbus::Result<UnitProxy<'static>> {
+    let path = manager.load_unit(unit).await?;
+    UnitProxy::builder(manager.inner().connection())
+        .path(path)
+        .cache_properties(CacheProperties::No)
+        .build()
+        .await
+}
+
+async fn service_result(manager: &ManagerProxy<'static>, unit: &str) -> zbus::Result<String> {
+    let path = manager.load_unit(unit).await?;
+    let service = ServiceProxy::builder(manager.inner().connection())
+        .path(path)
+        .cache_properties(CacheProperties::No)
+        .build()
+        .await?;
+    service.result().await
+}
+
+async fn result_of(job: &OwnedObjectPath, ended: &mut JobRemovedStream) -> zbus::Result<String> {
+    loop {
+        let next = std::future::poll_fn(|context| Pin::new(&mut *ended).poll_next(context));
+        let Some(signal) = next.await else {
+            return Err(zbus::Error::Failure(
+                "the connection ended before the job".to_owned(),
+            ));
+        };
+        let args = signal.args()?;
+        if args.job == *job {
+            return Ok(args.result.clone());
+        }
+    }
+}
+
+/// Whether systemd says that there is no such unit or unit file.
+fn is_missing(error: &zbus::Error) -> bool {
+    match error {
+        zbus::Error::FDO(error) => matches!(**error, zbus::fdo::Error::FileNotFound(_)),
+        zbus::Error::MethodError(name, ..) => {
+            name.as_str() == "org.freedesktop.systemd1.NoSuchUnit"
+        }
+        _ => false,
+    }
+}
+
+/// No file is a state, not an error.
+fn or_none<T>(result: zbus::Result<T>) -> zbus::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn state_of(manager: &ManagerProxy<'static>, unit: &str) -> zbus::Result<UnitState> {
+    let file = or_none(manager.get_unit_file_state(unit).await)?;
+    if Name::of(unit).is_some_and(|name| name.form() == Form::Template) {
+        // A template is never loaded itself.
+        return Ok(UnitState {
+            exists: file.is_some(),
+            enablement: file.unwrap_or_default(),
+            active: Some("inactive".to_owned()),
+            need_reload: false,
+        });
+    }
+    let loaded = unit_proxy(manager, unit).await?;
+    let exists = file.is_some() || loaded.load_state().await? != "not-found";
+    let enablement = match file {
+        Some(state) => state,
+        None => loaded.unit_file_state().await?,
+    };
+    Ok(UnitState {
+        exists,
+        enablement,
+        active: Some(loaded.active_state().await?),
+        need_reload: exists && loaded.need_daemon_reload().await?,
+    })
+}
+
+impl Units for Manager {
+    fn manager(&self) -> bool {
+        true
+    }
+
+    fn state(&self, unit: &str) -> Result<UnitState> {
+        let manager = self.proxy()?;
+        self.run(state_of(&manager, unit))
+            .context(|| format!("look at unit {unit}"))
+    }
+
+    fn enabled(&self) -> Result<Vec<String>> {
+        let manager = self.proxy()?;
+        let files = self
+            .run(manager.list_unit_files())
+            .context(|| "list the unit files")?;
+        let enabled = files.into_iter().filter(|(_, state)| state == "enabled");
+        let mut names: Vec<String> = enabled
+            .map(|(path, _)| super::name::base(&path).to_owned())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    fn set(&self, unit: &str, change: Enablement) -> Result<()> {
+        let doing = || format!("{} {unit}", change.verb());
+        let changes = self.change(unit, change).context(doing)?;
+        for (what, path, _) in &changes {
+            tracing::debug!("systemd: {what} {path}");
+        }
+        if changes.is_empty() {
+            Ok(())
+        } else {
+            self.reload()
+        }
+    }
+
+    fn start(&self, unit: &str) -> Result<()> {
+        let doing = || format!("start {unit}");
+        match self.active(unit).context(doing)?.as_str() {
+            "active" | "reloading" | "refreshing" => Ok(()),
+            _ => self.job(unit, true).context(doing),
+        }
+    }
+
+    fn stop(&self, unit: &str) -> Result<()> {
+        let doing = || format!("stop {unit}");
+        match self.active(unit).context(doing)?.as_str() {
+            "inactive" | "failed" => Ok(()),
+            _ => self.job(unit, false).context(doing),
+        }
+    }
+
+    fn kill(&self, unit: &str, signal: i32) -> Result<()> {
+        let manager = self.proxy()?;
+        let kill = async { or_none(manager.kill_unit(unit, "all", signal).await) };
+        self.run(kill)
+            .map(|_| ())
+            .context(|| format!("send signal {signal} to {unit}"))
+    }
+
+    fn reload(&self) -> Result<()> {
+        let manager = self.proxy()?;
+        self.run(manager.reload())
+            .context(|| "make systemd read its unit files again")
+    }
+}
