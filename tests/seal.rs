@@ -1,13 +1,13 @@
-//! The seal, the build marker, the stamp and the place: who may do what in which state, and how copies are told.
+//! The seal, the stamp and the place: who may do what in which state, and how copies are told.
 //! It is separate from the verbs because every one of them relies on these refusals.
 
-use std::os::unix::fs::symlink;
+mod marker;
 
 use nodeagent::error::{Error, Exit};
 use nodeagent::host::{Evidence, Host, Where};
 use nodeagent::record::seal::{self, Digests, SEAL, State, Verb};
 use nodeagent::record::stamp::{self, Standing};
-use nodeagent::record::{MANIFEST, POLICY, RECORD, marker};
+use nodeagent::record::{MANIFEST, POLICY, RECORD};
 use nodeagent::resource::Place;
 
 use crate::support::fake::fake_parts;
@@ -66,7 +66,12 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
 
 #[test]
 fn each_verb_runs_in_its_states_and_no_other() {
-    let states = [None, Some(State::Building), Some(State::Pending), Some(State::Closed)];
+    let states = [
+        None,
+        Some(State::Building),
+        Some(State::Pending),
+        Some(State::Closed),
+    ];
     let table = [
         (Verb::Bake, [true, true, false, false]),
         (Verb::Generalize, [false, true, false, false]),
@@ -93,7 +98,11 @@ fn each_verb_runs_in_its_states_and_no_other() {
 fn the_states_follow_each_other_and_none_is_skipped() {
     let bench = Bench::new();
     let root = &bench.host.root;
-    let digests = Digests { policy: "p".into(), manifest: "m".into(), record: "r".into() };
+    let digests = Digests {
+        policy: "p".into(),
+        manifest: "m".into(),
+        record: "r".into(),
+    };
     refused(seal::to_pending(root, digests.clone(), 1));
     refused(seal::to_closed(root, digests.clone(), 1));
     seal::begin_build(root).unwrap();
@@ -102,11 +111,21 @@ fn the_states_follow_each_other_and_none_is_skipped() {
     seal::to_pending(root, digests.clone(), 1).unwrap();
     refused(seal::begin_build(root));
     refused(seal::to_pending(root, digests.clone(), 1));
-    let later = Digests { record: "r2".into(), ..digests };
+    let later = Digests {
+        record: "r2".into(),
+        ..digests
+    };
     seal::to_closed(root, later.clone(), 2).unwrap();
     let end = seal::read(root).unwrap().unwrap();
-    assert_eq!((end.state, end.sealed_at, end.closed_at), (State::Closed, Some(1), Some(2)));
-    assert_eq!(end.digests, Some(later), "the closing run has added to the record");
+    assert_eq!(
+        (end.state, end.sealed_at, end.closed_at),
+        (State::Closed, Some(1), Some(2))
+    );
+    assert_eq!(
+        end.digests,
+        Some(later),
+        "the closing run has added to the record"
+    );
     refused(seal::begin_build(root));
 }
 
@@ -124,7 +143,10 @@ fn a_seal_that_cannot_be_understood_is_never_taken_for_none() {
         let bench = Bench::new();
         bench.put(SEAL, text);
         for verb in [Verb::Bake, Verb::Generalize, Verb::Close, Verb::Node] {
-            assert!(refused(seal::admit(&bench.host.root, verb)).contains(SEAL), "{text}");
+            assert!(
+                refused(seal::admit(&bench.host.root, verb)).contains(SEAL),
+                "{text}"
+            );
         }
     }
 }
@@ -141,82 +163,11 @@ fn an_edited_sister_file_is_named() {
         assert_eq!(seal::changed(root, &closed).unwrap()[0].what, path);
         bench.remove(path);
         assert_eq!(seal::changed(root, &closed).unwrap()[0].have, "absent");
-        assert!(seal::digests(root).is_err(), "what is missing cannot be sealed");
+        assert!(
+            seal::digests(root).is_err(),
+            "what is missing cannot be sealed"
+        );
     }
-}
-
-#[test]
-fn without_a_marker_of_its_own_no_machine_is_touched() {
-    let mut bench = Bench::new();
-    let said = refused(marker::admit(&bench.host));
-    assert!(said.contains("nodeagent bake --build-machine"), "{said}");
-    marker::declare(&bench.host.root, &bench.host.evidence).unwrap();
-    marker::admit(&bench.host).unwrap();
-    let text = bench.host.root.read_text(marker::MARKER).unwrap().unwrap();
-    assert!(!text.contains(ID), "the identifier itself is not kept: {text}");
-
-    bench.put("/etc/machine-id", OTHER);
-    assert!(refused(marker::admit(&bench.host)).contains("another machine"));
-    bench.host.context.place = Where::Root;
-    marker::admit(&bench.host).unwrap();
-    bench.host.context.place = Where::Chroot;
-    refused(marker::admit(&bench.host));
-    bench.host.context.place = Where::Booted;
-    bench.put("/etc/machine-id", ID);
-    marker::admit(&bench.host).unwrap();
-    bench.host.evidence = Evidence::default();
-    refused(marker::admit(&bench.host));
-    for text in ["", "{}", r#"{"schema":1,"machine":""}"#, r#"{"schema":9,"machine":"x"}"#] {
-        bench.host.evidence.salt = Some("salt".to_owned());
-        bench.put(marker::MARKER, text);
-        refused(marker::admit(&bench.host));
-    }
-    marker::remove(&bench.host.root).unwrap();
-    marker::remove(&bench.host.root).unwrap();
-    refused(marker::admit(&bench.host));
-}
-
-#[test]
-fn an_interrupted_generalize_may_go_on_but_a_clone_of_it_may_not_begin() {
-    let mut bench = Bench::new();
-    marker::declare(&bench.host.root, &bench.host.evidence).unwrap();
-    bench.put("/etc/machine-id", "");
-    refused(marker::admit(&bench.host));
-    let stone = bench.host.evidence.tombstone("machine-id", ID.as_bytes()).unwrap();
-    bench.host.evidence.tombstones.push(stone);
-    marker::admit(&bench.host).unwrap();
-    bench.put("/etc/machine-id", "uninitialized\n");
-    marker::admit(&bench.host).unwrap();
-    bench.put("/etc/machine-id", OTHER);
-    refused(marker::admit(&bench.host));
-}
-
-#[test]
-fn a_cluster_member_is_refused_even_as_a_tree_and_baked_images_are_not_mistaken_for_one() {
-    for path in [
-        "/var/lib/rancher/rke2/server/db/state.db",
-        "/var/lib/rancher/rke2/server/token",
-        "/var/lib/rancher/rke2/server/tls/ca.key",
-        "/var/lib/rancher/rke2/server/cred/passwd",
-        "/var/lib/rancher/rke2/agent/kubelet.kubeconfig",
-        "/var/lib/rancher/rke2/agent/client-kubelet.key",
-        "/var/lib/kubelet/pki/kubelet-client-current.pem",
-        "/etc/rancher/node/password",
-    ] {
-        let mut bench = Bench::new();
-        bench.put(path, "x");
-        assert!(marker::declare(&bench.host.root, &bench.host.evidence).is_err());
-        bench.host.context.place = Where::Root;
-        assert!(refused(marker::admit(&bench.host)).contains(path.split_at(20).0), "{path}");
-    }
-    let mut bench = Bench::new();
-    bench.host.context.place = Where::Root;
-    bench.put("/var/lib/rancher/rke2/agent/images/rke2.tar.zst", "x");
-    bench.put("/var/lib/rancher/rke2/agent/containerd/io.containerd.content.v1.content/x", "x");
-    bench.host.root.make_dir("/var/lib/kubelet/pki", nodeagent::host::root::Attr::root(0o755)).unwrap();
-    marker::admit(&bench.host).unwrap();
-    symlink("/nowhere", bench.dir.path().join("var/lib/rancher/rke2/server")).unwrap();
-    marker::admit(&bench.host).unwrap();
 }
 
 #[test]
@@ -237,11 +188,17 @@ fn the_place_follows_from_seal_stamp_and_a_running_manager() {
             bench.to(state);
         }
         if stamped {
-            let now = stamp::now(&bench.host.root, &bench.host.evidence, 1).unwrap().unwrap();
+            let now = stamp::now(&bench.host.root, &bench.host.evidence, 1)
+                .unwrap()
+                .unwrap();
             stamp::write(&bench.host.root, &now).unwrap();
         }
         bench.host.context.place = place;
-        assert_eq!(stamp::place(&bench.host).unwrap(), want, "{state:?} {stamped} {place:?}");
+        assert_eq!(
+            stamp::place(&bench.host).unwrap(),
+            want,
+            "{state:?} {stamped} {place:?}"
+        );
     }
     let mut bench = Bench::new();
     bench.to(State::Closed);
@@ -254,7 +211,9 @@ fn a_copy_of_a_node_is_told_by_what_it_kept() {
     let bench = Bench::new();
     let key = "/etc/ssh/ssh_host_ed25519_key.pub";
     let look = || {
-        let now = stamp::now(&bench.host.root, &bench.host.evidence, 1).unwrap().unwrap();
+        let now = stamp::now(&bench.host.root, &bench.host.evidence, 1)
+            .unwrap()
+            .unwrap();
         stamp::standing(stamp::read(&bench.host.root).unwrap().as_ref(), &now)
     };
     let kept = |standing: Standing| match standing {
@@ -264,19 +223,30 @@ fn a_copy_of_a_node_is_told_by_what_it_kept() {
     bench.put("/var/lib/cloud/data/instance-id", "i-1\n");
     bench.put(key, "key a");
     assert_eq!(look(), Standing::Fresh);
-    let now = stamp::now(&bench.host.root, &bench.host.evidence, 1).unwrap().unwrap();
+    let now = stamp::now(&bench.host.root, &bench.host.evidence, 1)
+        .unwrap()
+        .unwrap();
     stamp::write(&bench.host.root, &now).unwrap();
     assert_eq!(look(), Standing::Mine);
     let text = bench.host.root.read_text(stamp::STAMP).unwrap().unwrap();
-    assert!(!text.contains(ID), "the identifier itself is not kept: {text}");
+    assert!(
+        !text.contains(ID),
+        "the identifier itself is not kept: {text}"
+    );
 
     bench.put("/var/lib/cloud/data/instance-id", "i-2\n");
     assert_eq!(kept(look()), ["/etc/machine-id", "SSH host keys"]);
     bench.put("/etc/machine-id", OTHER);
     assert_eq!(kept(look()), ["SSH host keys"]);
     bench.put(key, "key b");
-    assert!(kept(look()).is_empty(), "a copy that made everything anew is a new node");
+    assert!(
+        kept(look()).is_empty(),
+        "a copy that made everything anew is a new node"
+    );
     bench.put(stamp::STAMP, "torn");
     assert_eq!(look(), Standing::Fresh);
-    assert_eq!(stamp::now(&bench.host.root, &Evidence::default(), 1).unwrap(), None);
+    assert_eq!(
+        stamp::now(&bench.host.root, &Evidence::default(), 1).unwrap(),
+        None
+    );
 }

@@ -1,16 +1,20 @@
 //! The units that go into the image: no ordering cycle beside cloud-init's real ones, commands that exist, and a
 //! closing unit that really stops last. It is separate because its judges are systemd's own tools.
 
+mod booted;
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::machine::nspawn::Machine;
 use crate::support::machine::tree::Tree;
-use crate::support::machine::{cache, rootfs, run};
+use crate::support::machine::{rootfs, run};
 
-const OURS: [&str; 3] =
-    ["nodeagent-firstboot.service", "nodeagent-hostkeys.service", "nodeagent-close.service"];
+const OURS: [&str; 3] = [
+    "nodeagent-firstboot.service",
+    "nodeagent-hostkeys.service",
+    "nodeagent-close.service",
+];
 const SYSTEM: &str = "usr/lib/systemd/system";
 
 /// A stock root with our units as a bake leaves them, and `program` in place of the binary.
@@ -25,7 +29,11 @@ fn tree(label: &str, program: &str) -> Tree {
     for rke2 in ["rke2-server", "rke2-agent"] {
         let drop_in = system.join(format!("{rke2}.service.d"));
         fs::create_dir_all(&drop_in).unwrap();
-        fs::copy(units().join("rke2-gate.conf"), drop_in.join("50-nodeagent.conf")).unwrap();
+        fs::copy(
+            units().join("rke2-gate.conf"),
+            drop_in.join("50-nodeagent.conf"),
+        )
+        .unwrap();
         let unit = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n";
         fs::write(system.join(format!("{rke2}.service")), unit).unwrap();
     }
@@ -63,10 +71,16 @@ fn units() -> std::path::PathBuf {
 /// What systemd says of a whole boot with our units; empty when it has nothing to say.
 fn verify(root: &Path) -> String {
     let mut command = std::process::Command::new("systemd-analyze");
-    command.args(["verify", "--man=no", "--generators=no"]).arg(format!("--root={}", root.display()));
+    command
+        .args(["verify", "--man=no", "--generators=no"])
+        .arg(format!("--root={}", root.display()));
     command.arg("multi-user.target").args(OURS);
     let done = run::run(&mut command, Duration::from_mins(1)).unwrap();
-    assert!(done.code == 0 || !done.stderr.is_empty(), "exit {} without a word", done.code);
+    assert!(
+        done.code == 0 || !done.stderr.is_empty(),
+        "exit {} without a word",
+        done.code
+    );
     done.stderr
 }
 
@@ -78,10 +92,22 @@ fn units_are_in_no_cycle_and_the_same_check_finds_seeded_ones() {
     want(&root, "multi-user.target", "cloud-init.target");
     assert_eq!(verify(&root), "");
     for (unit, from, to) in [
-        ("nodeagent-firstboot.service", "After=cloud-config.target", "After=cloud-final.service"),
-        ("nodeagent-firstboot.service", "After=cloud-config.target", "After=cloud-init.target"),
+        (
+            "nodeagent-firstboot.service",
+            "After=cloud-config.target",
+            "After=cloud-final.service",
+        ),
+        (
+            "nodeagent-firstboot.service",
+            "After=cloud-config.target",
+            "After=cloud-init.target",
+        ),
         ("nodeagent-hostkeys.service", "DefaultDependencies=no\n", ""),
-        ("nodeagent-close.service", "After=local-fs.target", "After=multi-user.target"),
+        (
+            "nodeagent-close.service",
+            "After=local-fs.target",
+            "After=multi-user.target",
+        ),
     ] {
         let path = root.join(SYSTEM).join(unit);
         let text = fs::read_to_string(&path).unwrap();
@@ -89,21 +115,32 @@ fn units_are_in_no_cycle_and_the_same_check_finds_seeded_ones() {
         assert_ne!(text, wrong, "{unit} has no {from}");
         fs::write(&path, wrong).unwrap();
         let said = verify(&root);
-        assert!(said.contains("ordering cycle"), "{unit} with {to:?}: {said:?}");
+        assert!(
+            said.contains("ordering cycle"),
+            "{unit} with {to:?}: {said:?}"
+        );
         fs::write(&path, text).unwrap();
     }
     fs::remove_file(root.join("usr/bin/nodeagent")).unwrap();
-    assert!(verify(&root).contains("nodeagent is not executable"), "{}", verify(&root));
+    assert!(
+        verify(&root).contains("nodeagent is not executable"),
+        "{}",
+        verify(&root)
+    );
 }
 
 #[test]
 fn the_gate_has_no_condition_and_the_sandbox_is_tight() {
     let gate = fs::read_to_string(units().join("nodeagent-firstboot.service")).unwrap();
-    let conditions = gate.lines().filter(|l| l.starts_with("Condition") || l.starts_with("Assert"));
+    let conditions = gate
+        .lines()
+        .filter(|l| l.starts_with("Condition") || l.starts_with("Assert"));
     assert_eq!(conditions.count(), 0, "a skipped gate would let RKE2 start");
     assert!(gate.contains("\nRemainAfterExit=yes\n"));
     let mut command = std::process::Command::new("systemd-analyze");
-    command.args(["security", "--offline=true", "--threshold=25"]).arg(units().join(OURS[0]));
+    command
+        .args(["security", "--offline=true", "--threshold=25"])
+        .arg(units().join(OURS[0]));
     let done = run::run(&mut command, Duration::from_mins(1)).unwrap();
     assert_eq!(done.code, 0, "{}", run::tail(&done.stdout, 3));
 }
@@ -115,89 +152,20 @@ fn every_command_of_a_unit_is_one_of_ours() {
     for unit in OURS {
         let text = fs::read_to_string(units().join(unit)).unwrap();
         for line in text.lines() {
-            let command = line.strip_prefix("ExecStart=").or_else(|| line.strip_prefix("ExecStop="));
+            let command = line
+                .strip_prefix("ExecStart=")
+                .or_else(|| line.strip_prefix("ExecStop="));
             let Some(command) = command.filter(|c| c.starts_with("/usr/bin/nodeagent ")) else {
                 continue;
             };
             commands += 1;
             let words = command.split(' ');
-            assert!(nodeagent::cli::Cli::try_parse_from(words).is_ok(), "{unit}: {command}");
+            assert!(
+                nodeagent::cli::Cli::try_parse_from(words).is_ok(),
+                "{unit}: {command}"
+            );
         }
     }
     assert_eq!(commands, 2, "the gate's and the closing unit's");
     assert!(nodeagent::cli::Cli::try_parse_from(["nodeagent", "no-such-verb"]).is_err());
-}
-
-/// Stands in for the binary: the closing run notes what is still there, and writes as the real one would.
-const STAND_IN: &str = r#"#!/bin/sh
-[ "$*" = "generalize --close" ] || exit 0
-exec > /closing-report 2>&1
-for comm in /proc/[0-9]*/comm; do echo "process $(cat "$comm" 2>/dev/null)"; done | sort -u
-systemctl list-units --state=active --type=service --no-legend --plain | while read -r unit rest; do echo "unit $unit"; done
-touch /var/probe /etc/probe && echo writable
-echo "machine-id $(wc -c < /etc/machine-id) bytes"
-journalctl --relinquish-var && find /var/log/journal -mindepth 1 -delete
-echo late | systemd-cat
-sleep 0.3
-echo "journal $(find /var/log/journal -mindepth 1 | wc -l) files"
-rm -f /var/lib/systemd/random-seed
-: > /var/log/wtmp
-echo end
-"#;
-
-/// What must be over when the seal is closed: the way in, the network, and whoever writes at shutdown.
-fn too_late(report: &str) -> Vec<String> {
-    let gone = ["process sshd", "process NetworkManager", "process dhclient", "process cron", "process rsyslogd",
-        "process containerd", "process dbus-daemon", "process systemd-logind", "unit ssh.service", "unit cron.service",
-        "unit NetworkManager.service", "unit systemd-random-seed.service", "unit systemd-update-utmp.service"];
-    let mut wrong: Vec<String> = report.lines().filter(|l| gone.contains(l)).map(str::to_owned).collect();
-    for wanted in ["process systemd-journal", "writable", "machine-id 0 bytes", "journal 0 files", "end"] {
-        if !report.lines().any(|line| line == wanted) {
-            wrong.push(format!("not seen: {wanted}"));
-        }
-    }
-    wrong
-}
-
-#[test]
-fn the_closing_unit_stops_last_and_nothing_writes_after_it() {
-    let tree = tree("closing", STAND_IN);
-    let root = tree.path();
-    // systemd saves no seed in a container; here it shall, because the order is what is tested.
-    let seed = root.join("etc/systemd/system/systemd-random-seed.service.d");
-    fs::create_dir_all(&seed).unwrap();
-    fs::write(seed.join("50-test.conf"), "[Unit]\nConditionVirtualization=\n").unwrap();
-    let machine = Machine::boot(&root, "closing", &cache::target_dir().join("machines/log")).unwrap();
-    for unit in ["nodeagent-firstboot.service", "systemd-random-seed.service", "ssh.socket", "rke2-server.service"] {
-        assert_eq!(machine.unit(unit, "ActiveState").unwrap(), "active", "{unit}");
-    }
-    machine.ok(&["sh", "-ec", "ls /etc/ssh/ssh_host_ed25519_key; rm /etc/machine-id; : > /etc/machine-id"]).unwrap();
-    machine.ok(&["systemctl", "start", "nodeagent-close.service", "cron.service"]).unwrap();
-    let refused = machine.run(&["systemctl", "stop", "nodeagent-close.service"]).unwrap();
-    assert_ne!(refused.code, 0, "stopped by hand it would close the seal of a machine in use");
-    assert!(!root.join("closing-report").exists());
-    machine.power_off().unwrap();
-
-    let report = fs::read_to_string(root.join("closing-report")).unwrap();
-    assert_eq!(too_late(&report), Vec::<String>::new(), "{report}");
-    assert!(!root.join("var/lib/systemd/random-seed").exists(), "somebody saved a seed afterwards");
-    assert_eq!(fs::metadata(root.join("var/log/wtmp")).unwrap().len(), 0, "somebody logged the shutdown afterwards");
-    assert_eq!(fs::read_dir(root.join("var/log/journal")).unwrap().count(), 0);
-}
-
-#[test]
-fn a_closing_unit_without_its_order_would_be_noticed() {
-    let report = "process sshd\nprocess systemd-journal\nwritable\nmachine-id 0 bytes\njournal 1 files\nend\n";
-    assert_eq!(too_late(report), ["process sshd", "not seen: journal 0 files"]);
-}
-
-#[test]
-fn a_gate_that_fails_keeps_rke2_down_and_leaves_its_result() {
-    let fails = "#!/bin/sh\necho '{}' > /run/nodeagent/firstboot.json\nexit 1\n";
-    let tree = tree("gate", fails);
-    let machine = Machine::boot(&tree.path(), "gate", &cache::target_dir().join("machines/log")).unwrap();
-    assert_eq!(machine.unit("nodeagent-firstboot.service", "ActiveState").unwrap(), "failed");
-    assert_eq!(machine.unit("rke2-server.service", "ActiveState").unwrap(), "inactive");
-    assert_ne!(machine.run(&["systemctl", "start", "rke2-agent.service"]).unwrap().code, 0);
-    assert_eq!(machine.read("/run/nodeagent/firstboot.json").unwrap(), "{}\n");
 }
