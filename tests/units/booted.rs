@@ -2,10 +2,13 @@
 //! It is separate because it takes a machine and its judge is what was still running.
 
 use std::fs;
+use std::path::Path;
 
 use super::tree;
 use crate::support::machine::cache;
 use crate::support::machine::nspawn::Machine;
+
+const CLOSE: &str = "nodeagent-close.service";
 
 /// Stands in for the binary: the closing run notes what is still there, and writes as the real one would.
 const STAND_IN: &str = r#"#!/bin/sh
@@ -60,6 +63,24 @@ fn too_late(report: &str) -> Vec<String> {
     wrong
 }
 
+/// Boots the tree and brings it to where generalize leaves it.
+fn generalized(root: &Path) -> Machine {
+    let log = cache::target_dir().join("machines/log");
+    let machine = Machine::boot(root, "closing", &log).unwrap();
+    for unit in ["nodeagent-firstboot", "systemd-random-seed", "rke2-server"] {
+        let state = machine
+            .unit(&format!("{unit}.service"), "ActiveState")
+            .unwrap();
+        assert_eq!(state, "active", "{unit}");
+    }
+    let empty = "ls /etc/ssh/ssh_host_ed25519_key; rm /etc/machine-id; : > /etc/machine-id";
+    machine.ok(&["sh", "-ec", empty]).unwrap();
+    machine
+        .ok(&["systemctl", "start", CLOSE, "cron.service"])
+        .unwrap();
+    machine
+}
+
 #[test]
 fn the_closing_unit_stops_last_and_nothing_writes_after_it() {
     let tree = tree("closing", STAND_IN);
@@ -67,65 +88,22 @@ fn the_closing_unit_stops_last_and_nothing_writes_after_it() {
     // systemd saves no seed in a container; here it shall, because the order is what is tested.
     let seed = root.join("etc/systemd/system/systemd-random-seed.service.d");
     fs::create_dir_all(&seed).unwrap();
-    fs::write(
-        seed.join("50-test.conf"),
-        "[Unit]\nConditionVirtualization=\n",
-    )
-    .unwrap();
-    let machine =
-        Machine::boot(&root, "closing", &cache::target_dir().join("machines/log")).unwrap();
-    for unit in [
-        "nodeagent-firstboot.service",
-        "systemd-random-seed.service",
-        "ssh.socket",
-        "rke2-server.service",
-    ] {
-        assert_eq!(
-            machine.unit(unit, "ActiveState").unwrap(),
-            "active",
-            "{unit}"
-        );
-    }
-    machine
-        .ok(&[
-            "sh",
-            "-ec",
-            "ls /etc/ssh/ssh_host_ed25519_key; rm /etc/machine-id; : > /etc/machine-id",
-        ])
-        .unwrap();
-    machine
-        .ok(&[
-            "systemctl",
-            "start",
-            "nodeagent-close.service",
-            "cron.service",
-        ])
-        .unwrap();
-    let refused = machine
-        .run(&["systemctl", "stop", "nodeagent-close.service"])
-        .unwrap();
-    assert_ne!(
-        refused.code, 0,
-        "stopped by hand it would close the seal of a machine in use"
-    );
+    let always = "[Unit]\nConditionVirtualization=\n";
+    fs::write(seed.join("50-test.conf"), always).unwrap();
+    let machine = generalized(&root);
+    let refused = machine.run(&["systemctl", "stop", CLOSE]).unwrap();
+    assert_ne!(refused.code, 0, "by hand it would close a machine in use");
     assert!(!root.join("closing-report").exists());
     machine.power_off().unwrap();
 
     let report = fs::read_to_string(root.join("closing-report")).unwrap();
     assert_eq!(too_late(&report), Vec::<String>::new(), "{report}");
-    assert!(
-        !root.join("var/lib/systemd/random-seed").exists(),
-        "somebody saved a seed afterwards"
-    );
-    assert_eq!(
-        fs::metadata(root.join("var/log/wtmp")).unwrap().len(),
-        0,
-        "somebody logged the shutdown afterwards"
-    );
-    assert_eq!(
-        fs::read_dir(root.join("var/log/journal")).unwrap().count(),
-        0
-    );
+    let seed = root.join("var/lib/systemd/random-seed");
+    assert!(!seed.exists(), "somebody saved a seed afterwards");
+    let wtmp = fs::metadata(root.join("var/log/wtmp")).unwrap().len();
+    assert_eq!(wtmp, 0, "somebody logged the shutdown afterwards");
+    let journals = fs::read_dir(root.join("var/log/journal")).unwrap().count();
+    assert_eq!(journals, 0);
 }
 
 #[test]
@@ -168,4 +146,26 @@ fn a_gate_that_fails_keeps_rke2_down_and_leaves_its_result() {
         machine.read("/run/nodeagent/firstboot.json").unwrap(),
         "{}\n"
     );
+}
+
+/// The real binary in the gate's sandbox: it gets as far as the seal, and says that there is none.
+#[test]
+fn the_sandbox_leaves_the_gate_what_it_needs() {
+    let tree = tree("sandbox", "");
+    let root = tree.path();
+    fs::copy(
+        env!("CARGO_BIN_EXE_nodeagent"),
+        root.join("usr/bin/nodeagent"),
+    )
+    .unwrap();
+    let log = cache::target_dir().join("machines/log");
+    let machine = Machine::boot(&root, "sandbox", &log).unwrap();
+    let result = machine.read("/run/nodeagent/firstboot.json").unwrap();
+    assert!(result.contains("there is no seal"), "{result}");
+    let code = machine
+        .unit("nodeagent-firstboot.service", "ExecMainStatus")
+        .unwrap();
+    assert_eq!(code, "4", "refused");
+    let state = machine.unit("rke2-server.service", "ActiveState").unwrap();
+    assert_eq!(state, "inactive");
 }

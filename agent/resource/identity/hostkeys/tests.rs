@@ -26,79 +26,42 @@ fn judged(configured: bool, more: HostKey) -> (usize, usize) {
     (diff.differences.len(), diff.unknown.len())
 }
 
+fn spoiled(spoil: impl Fn(&mut HostKey)) -> HostKey {
+    let mut key = fine();
+    spoil(&mut key);
+    key
+}
+
 #[test]
 fn each_violation_is_told() {
-    let absent = HostKey {
-        present: false,
-        holds_key: false,
-        ..fine()
-    };
-    let empty = HostKey {
-        holds_key: false,
-        ..fine()
-    };
-    let unloaded = HostKey {
-        loaded: false,
-        ..fine()
-    };
-    let exposed = Some("0644 of user 0".to_owned());
-    let same = HostKey {
-        baked: Baked::Same,
-        ..fine()
-    };
+    let absent = spoiled(|key| (key.present, key.holds_key) = (false, false));
     let table = [
         (false, fine(), (0, 0)),
         (false, absent.clone(), (0, 0)),
         (true, absent, (1, 0)),
-        (false, empty.clone(), (1, 0)),
+        (false, spoiled(|key| key.holds_key = false), (1, 0)),
         (
             false,
-            HostKey {
-                loaded: false,
-                ..empty
-            },
+            spoiled(|key| (key.holds_key, key.loaded) = (false, false)),
             (0, 0),
         ),
-        (false, HostKey { exposed, ..fine() }, (1, 0)),
         (
             false,
-            HostKey {
-                pair: Some(false),
-                ..fine()
-            },
+            spoiled(|key| key.exposed = Some("0644 of user 0".to_owned())),
             (1, 0),
         ),
+        (false, spoiled(|key| key.pair = Some(false)), (1, 0)),
+        (false, spoiled(|key| key.pair = None), (0, 0)),
+        (false, spoiled(|key| key.baked = Baked::Same), (1, 0)),
         (
             false,
-            HostKey {
-                pair: None,
-                ..fine()
-            },
-            (0, 0),
-        ),
-        (false, same.clone(), (1, 0)),
-        (
-            false,
-            HostKey {
-                loaded: false,
-                ..same
-            },
+            spoiled(|key| (key.baked, key.loaded) = (Baked::Same, false)),
             (1, 0),
         ),
+        (false, spoiled(|key| key.baked = Baked::NoTombstone), (0, 1)),
         (
             false,
-            HostKey {
-                baked: Baked::NoTombstone,
-                ..fine()
-            },
-            (0, 1),
-        ),
-        (
-            false,
-            HostKey {
-                baked: Baked::NoSalt,
-                ..unloaded
-            },
+            spoiled(|key| (key.baked, key.loaded) = (Baked::NoSalt, false)),
             (0, 1),
         ),
     ];
