@@ -143,7 +143,11 @@ fn every_spoiled_fact_of_a_sealed_tree_is_found() {
             "{path}: expected {id}, found {found:?}"
         );
         // Without the manifest there is no inventory and without the record no salt: unchecked weighs more than drift.
-        let want = if matches!(*id, "seal:manifest" | "seal:record") { 1 } else { 3 };
+        let want = if matches!(*id, "seal:manifest" | "seal:record") {
+            1
+        } else {
+            3
+        };
         assert_eq!(output.status.code(), Some(want), "{path}");
         match kept {
             Some(bytes) => {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::host::{Enablement, Host, UnitState};
+use crate::host::{Enablement, Host, UnitState, Where};
 use crate::resource::schema::{Check, Field, Type};
 use crate::resource::{Claim, Diff, Fault, Kind, Phase, Place};
 
@@ -41,6 +41,8 @@ pub struct Seen {
     pub state: UnitState,
     /// Whether a manager runs that can start and stop it.
     pub manager: bool,
+    /// It is a container: what a unit's conditions ask for may be the container's host's to give.
+    pub container: bool,
 }
 
 /// A step.
@@ -125,9 +127,22 @@ impl Unit {
             // On its way: the step waits for the end.
             _ => false,
         };
-        if !as_wanted {
-            diff.differs("active", have, want);
-            diff.actions.push(step);
+        if as_wanted {
+            return;
+        }
+        match seen.state.unmet.as_deref().filter(|_| running) {
+            // Such as ConditionCapability=CAP_SYS_TIME: not this unit's fault, and no step can help.
+            Some(unmet) if seen.container => {
+                diff.skip("active", format!("a container does not meet its {unmet}"));
+            }
+            Some(unmet) => {
+                diff.differs("active", format!("{have}, its {unmet} is not met"), want);
+                diff.actions.push(step);
+            }
+            None => {
+                diff.differs("active", have, want);
+                diff.actions.push(step);
+            }
         }
     }
 }
@@ -190,6 +205,7 @@ impl Kind for Unit {
         Ok(Seen {
             state: host.units.state(&self.name)?,
             manager: host.units.manager(),
+            container: host.context.place == Where::Container,
         })
     }
 
@@ -251,8 +267,10 @@ mod tests {
                 enablement: enablement.into(),
                 active: (active != "-").then(|| active.into()),
                 need_reload: active == "stale",
+                unmet: None,
             },
             manager: active != "-",
+            container: false,
         }
     }
 
@@ -323,6 +341,19 @@ mod tests {
             (offline.not_applicable.len(), offline.conforms()),
             (1, true)
         );
+    }
+
+    #[test]
+    fn an_unmet_condition_is_named_and_excuses_only_a_container() {
+        let mut found = seen("enabled", "inactive");
+        found.state.unmet = Some("ConditionCapability=CAP_SYS_TIME".into());
+        let diff = unit("", "started", "").diff(&found, Place::Node);
+        assert!(!diff.conforms() && diff.differences[0].have.contains("CAP_SYS_TIME"));
+        found.container = true;
+        let diff = unit("", "started", "").diff(&found, Place::Node);
+        assert!(diff.conforms() && diff.not_applicable[0].why.contains("CAP_SYS_TIME"));
+        let stopped = unit("", "stopped", "").diff(&found, Place::Node);
+        assert!(stopped.conforms() && stopped.not_applicable.is_empty());
     }
 
     #[test]

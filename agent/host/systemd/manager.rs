@@ -11,7 +11,7 @@ use zbus::proxy::CacheProperties;
 use zbus::{OwnedObjectPath, connection};
 
 use super::name::{Form, Name};
-use super::proxy::{Change, JobRemovedStream, ManagerProxy, ServiceProxy, UnitProxy};
+use super::proxy::{Change, Condition, JobRemovedStream, ManagerProxy, ServiceProxy, UnitProxy};
 use super::{Enablement, UnitState, Units};
 use crate::error::{Context as _, Error, Result};
 
@@ -222,6 +222,7 @@ async fn state_of(manager: &ManagerProxy<'static>, unit: &str) -> zbus::Result<U
             enablement: file.unwrap_or_default(),
             active: Some("inactive".to_owned()),
             need_reload: false,
+            unmet: None,
         });
     }
     let loaded = unit_proxy(manager, unit).await?;
@@ -235,6 +236,15 @@ async fn state_of(manager: &ManagerProxy<'static>, unit: &str) -> zbus::Result<U
         enablement,
         active: Some(loaded.active_state().await?),
         need_reload: exists && loaded.need_daemon_reload().await?,
+        unmet: unmet(loaded.conditions().await?),
+    })
+}
+
+/// The first condition whose last test failed, as the unit file spells it.
+fn unmet(conditions: Vec<Condition>) -> Option<String> {
+    let failed = conditions.into_iter().find(|(.., state)| *state < 0);
+    failed.map(|(kind, _, negated, value, _)| {
+        format!("{kind}={}{value}", if negated { "!" } else { "" })
     })
 }
 
