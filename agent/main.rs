@@ -8,6 +8,7 @@ use clap::Parser as _;
 use nodeagent::cli::{Cli, Io};
 use nodeagent::error::{Error, Exit};
 use nodeagent::host::{exec, signals};
+use nodeagent::policy::Mistakes;
 use tracing_subscriber::filter::LevelFilter;
 
 fn main() -> ExitCode {
@@ -63,9 +64,11 @@ fn log(verbose: u8, terminal: bool) {
     reason = "the one place where an error becomes text for a person"
 )]
 fn end(error: &Error) -> ExitCode {
-    let mut text = format!("error: {error}");
+    // Mistakes in a policy are a page of their own; the sum comes after them, where the eye ends.
+    let mistakes = Mistakes::of(error).map_or_else(String::new, |list| format!("{list}\n"));
+    let mut text = format!("{mistakes}error: {error}");
     let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
+    while let Some(inner) = cause.filter(|_| mistakes.is_empty()) {
         text.push_str(&format!("\n  caused by: {inner}"));
         cause = inner.source();
     }

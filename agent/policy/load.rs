@@ -11,9 +11,8 @@ use super::entry::{InventoryRules, Policy, Requires, Variable};
 use super::fragment::{Content, Draft, Fragment};
 use super::layers::{Fate, Sources, Stack};
 use super::merge::{Merge, exceptions, words};
-use super::nearest::{list, nearest};
 use super::profile::Profile;
-use super::select::{choose, read_aside, unused};
+use super::select::{choose, no_profile, read_aside, unused};
 use super::settle::{Settings, settle};
 use super::variables::Env;
 use crate::error::{Error, Kind, Result};
@@ -76,20 +75,6 @@ pub fn resolve(sources: &Sources, request: &Request<'_>) -> Result<Loaded> {
         chosen,
     };
     loader.run(out)
-}
-
-fn no_profile(name: &str, stack: &Stack) -> Error {
-    let names = || stack.profiles.keys().map(String::as_str);
-    let hint = nearest(name, names()).map_or_else(
-        || format!("the profiles are: {}", list(names())),
-        |near| {
-            format!(
-                "did you mean --profile {near}? The profiles are: {}",
-                list(names())
-            )
-        },
-    );
-    Error::new(Kind::Policy, format!("there is no profile {name:?}")).hint(hint)
 }
 
 struct Loader<'a> {

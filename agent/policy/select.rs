@@ -10,6 +10,22 @@ use super::layers::{Fate, Stack};
 use super::nearest::{list, nearest};
 use super::profile::Profile;
 use super::variables::Env;
+use crate::error::{Error, Kind};
+
+/// The profile is not there; which are.
+pub(crate) fn no_profile(name: &str, stack: &Stack) -> Error {
+    let names = || stack.profiles.keys().map(String::as_str);
+    let hint = nearest(name, names()).map_or_else(
+        || format!("the profiles are: {}", list(names())),
+        |near| {
+            format!(
+                "did you mean --profile {near}? The profiles are: {}",
+                list(names())
+            )
+        },
+    );
+    Error::new(Kind::Policy, format!("there is no profile {name:?}")).hint(hint)
+}
 
 /// Names of the fragments that make up the profile: those it names, and a site's that no profile names.
 pub(crate) fn choose<'a>(

@@ -12,7 +12,7 @@ use super::nearest::{list, nearest};
 use super::syntax::Node;
 use super::variables::{Known, Piece, Value, VarType, pieces};
 use super::walk::Walk;
-use crate::resource::schema::{Field, Type};
+use crate::resource::schema::{Check, Field, Type};
 
 const NO_NAME: &str =
     "a variable is written ${name}, in lower case; for the characters themselves write $${";
@@ -67,6 +67,28 @@ impl Walk<'_> {
             return None;
         }
         known.value.as_ref().map(Value::text)
+    }
+
+    /// Checks a text and says where it comes from when variables made it what it is.
+    pub(crate) fn check(
+        &mut self,
+        name: &str,
+        check: Check,
+        span: Range<usize>,
+        (raw, text): (&str, &str),
+    ) -> bool {
+        let Err(advice) = check.test(text) else {
+            return true;
+        };
+        let at = self.source.at(span);
+        let mut mistake = Diagnostic::error(at, format!("`{name}` cannot be {text:?}"))
+            .help(format!("right is {advice}"));
+        for (variable, known) in self.values(raw) {
+            let at = known.set.as_ref().unwrap_or(&known.declared);
+            mistake = mistake.note(at.clone(), format!("`{variable}` has its value from here"));
+        }
+        self.out.push(mistake);
+        false
     }
 
     /// Looks up a variable and notes its use; a mistake when it is not declared.

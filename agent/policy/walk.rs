@@ -185,28 +185,6 @@ impl<'a> Walk<'a> {
         Some(Json::String(text))
     }
 
-    /// Checks a text and says where it comes from when variables made it what it is.
-    pub(crate) fn check(
-        &mut self,
-        name: &str,
-        check: Check,
-        span: Range<usize>,
-        (raw, text): (&str, &str),
-    ) -> bool {
-        let Err(advice) = check.test(text) else {
-            return true;
-        };
-        let at = self.source.at(span);
-        let mut mistake = Diagnostic::error(at, format!("`{name}` cannot be {text:?}"))
-            .help(format!("right is {advice}"));
-        for (variable, known) in self.values(raw) {
-            let at = known.set.as_ref().unwrap_or(&known.declared);
-            mistake = mistake.note(at.clone(), format!("`{variable}` has its value from here"));
-        }
-        self.out.push(mistake);
-        false
-    }
-
     fn word(
         &mut self,
         field: &Field,

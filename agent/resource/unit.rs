@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::host::{Enablement, Host, UnitState};
+use crate::host::{Enablement, Host, UnitState, Where};
 use crate::resource::schema::{Check, Field, Type};
 use crate::resource::{Claim, Diff, Fault, Kind, Phase, Place};
 
@@ -41,6 +41,8 @@ pub struct Seen {
     pub state: UnitState,
     /// Whether a manager runs that can start and stop it.
     pub manager: bool,
+    /// It is a container: what a unit's conditions ask for may be the container's host's to give.
+    pub container: bool,
 }
 
 /// A step.
@@ -125,9 +127,22 @@ impl Unit {
             // On its way: the step waits for the end.
             _ => false,
         };
-        if !as_wanted {
-            diff.differs("active", have, want);
-            diff.actions.push(step);
+        if as_wanted {
+            return;
+        }
+        match seen.state.unmet.as_deref().filter(|_| running) {
+            // Such as ConditionCapability=CAP_SYS_TIME: not this unit's fault, and no step can help.
+            Some(unmet) if seen.container => {
+                diff.skip("active", format!("a container does not meet its {unmet}"));
+            }
+            Some(unmet) => {
+                diff.differs("active", format!("{have}, its {unmet} is not met"), want);
+                diff.actions.push(step);
+            }
+            None => {
+                diff.differs("active", have, want);
+                diff.actions.push(step);
+            }
         }
     }
 }
@@ -170,6 +185,13 @@ impl Kind for Unit {
         self.name.clone()
     }
 
+    fn claims(&self) -> Vec<Claim> {
+        vec![Claim {
+            fact: format!("unit:{}", self.name),
+            value: format!("{:?} {:?}", self.enabled, self.active),
+        }]
+    }
+
     fn faults(&self) -> Vec<Fault> {
         if self.enabled.is_some() || self.active.is_some() {
             return Vec::new();
@@ -179,17 +201,11 @@ impl Kind for Unit {
         vec![Fault::new("", message, help)]
     }
 
-    fn claims(&self) -> Vec<Claim> {
-        vec![Claim {
-            fact: format!("unit:{}", self.name),
-            value: format!("{:?} {:?}", self.enabled, self.active),
-        }]
-    }
-
     fn observe(&self, host: &Host) -> Result<Seen> {
         Ok(Seen {
             state: host.units.state(&self.name)?,
             manager: host.units.manager(),
+            container: host.context.place == Where::Container,
         })
     }
 

@@ -9,7 +9,7 @@ use zbus::proxy::CacheProperties;
 
 use super::UnitState;
 use super::name::{Form, Name};
-use super::proxy::{JobRemovedStream, ManagerProxy, ServiceProxy, UnitProxy};
+use super::proxy::{Condition, JobRemovedStream, ManagerProxy, ServiceProxy, UnitProxy};
 
 /// What a unit says of a failed job: that it cannot be loaded, or how its service ended.
 pub(super) async fn why_not(manager: &ManagerProxy<'static>, unit: &str) -> zbus::Result<String> {
@@ -91,6 +91,7 @@ pub(super) async fn state_of(
             enablement: file.unwrap_or_default(),
             active: Some("inactive".to_owned()),
             need_reload: false,
+            unmet: None,
         });
     }
     let loaded = unit_proxy(manager, unit).await?;
@@ -104,6 +105,15 @@ pub(super) async fn state_of(
         enablement,
         active: Some(loaded.active_state().await?),
         need_reload: exists && loaded.need_daemon_reload().await?,
+        unmet: unmet(loaded.conditions().await?),
+    })
+}
+
+/// The first condition whose last test failed, as the unit file spells it.
+fn unmet(conditions: Vec<Condition>) -> Option<String> {
+    let failed = conditions.into_iter().find(|(.., state)| *state < 0);
+    failed.map(|(kind, _, negated, value, _)| {
+        format!("{kind}={}{value}", if negated { "!" } else { "" })
     })
 }
 

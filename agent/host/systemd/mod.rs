@@ -23,6 +23,9 @@ pub struct UnitState {
     pub active: Option<String>,
     /// The manager has not read the file's newest version.
     pub need_reload: bool,
+    /// The condition that kept the unit from starting when it was last tried, as `ConditionX=value`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmet: Option<String>,
 }
 
 /// A change of what is started at boot.

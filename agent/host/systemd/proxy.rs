@@ -6,6 +6,9 @@ use zbus::{OwnedObjectPath, proxy};
 /// One symlink that systemd made or removed: what, where, whereto.
 pub(super) type Change = (String, String, String);
 
+/// One condition of a unit and how its last test ended.
+pub(super) type Condition = (String, bool, bool, String, i32);
+
 /// The manager.
 #[proxy(
     interface = "org.freedesktop.systemd1.Manager",
@@ -74,6 +77,9 @@ pub(super) trait Unit {
     /// The file's state as it was when the unit was loaded.
     #[zbus(property)]
     fn unit_file_state(&self) -> zbus::Result<String>;
+    /// Conditions: type, trigger, negated, parameter, and how the last test ended (below zero: not met).
+    #[zbus(property)]
+    fn conditions(&self) -> zbus::Result<Vec<Condition>>;
     /// The file has changed since it was loaded.
     #[zbus(property)]
     fn need_daemon_reload(&self) -> zbus::Result<bool>;

@@ -75,11 +75,9 @@ impl Reader<'_> {
             return Ok(());
         };
         if keyword.eq_ignore_ascii_case("hostkey") {
-            if let Some(path) = values.first().filter(|path| path.starts_with('/')) {
-                if !self.keys.contains(path) {
-                    self.keys.push(path.clone());
-                }
-            }
+            let path = values.first().filter(|path| path.starts_with('/'));
+            self.keys
+                .extend(path.filter(|path| !self.keys.contains(path)).cloned());
         } else if keyword.eq_ignore_ascii_case("include") {
             for value in values {
                 let pattern = if value.starts_with('/') {

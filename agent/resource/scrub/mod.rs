@@ -3,6 +3,7 @@
 
 mod act;
 mod faults;
+mod fields;
 mod identifiers;
 mod look;
 #[cfg(test)]
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::host::{Host, Tombstone};
-use crate::resource::schema::{Check, Field, Type};
+use crate::resource::schema::Field;
 use crate::resource::{Claim, Diff, Fault, Kind, Phase, Place};
 
 /// Differences shown one by one; the rest is counted.
@@ -189,7 +190,7 @@ impl Kind for Scrub {
     const DOC: &'static str =
         "Paths that must not be cloned: removed, emptied, truncated or rewritten before the seal.";
     const PLACES: &'static [Place] = &[Place::Image];
-    const FIELDS: &'static [Field] = FIELDS;
+    const FIELDS: &'static [Field] = fields::FIELDS;
     type Seen = Seen;
     type Action = Action;
 
@@ -239,70 +240,3 @@ impl Kind for Scrub {
             .try_for_each(|(scrub, action)| act::act(scrub, action, host))
     }
 }
-
-const FIELDS: &[Field] = &[
-    Field::required(
-        "name",
-        Type::Str(Check::Word),
-        "A name for the id, --list and --skip.",
-    ),
-    Field::required(
-        "paths",
-        Type::List(&Type::Str(Check::Glob)),
-        "Paths or patterns; ~/ stands for every home in /etc/passwd, ** for any depth.",
-    ),
-    Field::optional(
-        "except",
-        Type::List(&Type::Str(Check::Glob)),
-        "Paths or patterns that stay, with what lies below them.",
-    ),
-    Field::required(
-        "action",
-        Type::Enum(&[
-            "remove",
-            "empty-dir",
-            "truncate",
-            "write",
-            "symlink",
-            "drop-lines",
-        ]),
-        "remove: the path with all it holds. empty-dir: what it holds. truncate: regular files to zero bytes, owner and mode kept. write: content. symlink: to content. drop-lines: those that match content.",
-    ),
-    Field::optional(
-        "content",
-        Type::Str(Check::Any),
-        "What write leaves in the file, where symlink leads, or the pattern of the lines that drop-lines removes.",
-    ),
-    Field::optional(
-        "create",
-        Type::Bool,
-        "true: write and symlink also make a path that is missing. Default: false.",
-    ),
-    Field::optional(
-        "mode",
-        Type::Str(Check::Mode),
-        "Mode that truncate and write leave. Default: as found, else 0644.",
-    ),
-    Field::optional(
-        "tombstone",
-        Type::Enum(&[
-            "machine-id",
-            "ssh-host-key",
-            "iscsi-name",
-            "nvme-host",
-            "nm-secret-key",
-            "cattle-id",
-        ]),
-        "The identifier that the paths hold; its keyed digest is recorded before. ssh-host-key adds the keys that sshd_config names to the paths.",
-    ),
-    Field::optional(
-        "stop",
-        Type::List(&Type::Str(Check::UnitName)),
-        "Writers that are stopped first, where a manager runs.",
-    ),
-    Field::optional(
-        "when",
-        Type::Enum(&["generalize", "close"]),
-        "close: on a running machine it is left to the closing unit, after sshd and the network. Default: generalize.",
-    ),
-];

@@ -14,10 +14,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(50);
 
 /// Those of the units that run now; none where no manager runs.
-/// At shutdown the order of units has stopped all but journald, and the bus may be gone.
+/// At shutdown the order of units has stopped all but journald, and nobody answers on the bus any more.
 pub(super) fn running(units: &[String], host: &Host) -> Result<Vec<String>> {
     let mut running = Vec::new();
-    if !host.context.has_manager() {
+    if !host.context.has_manager() && !host.closing {
         return Ok(running);
     }
     for unit in units {

@@ -21,8 +21,10 @@ fn seen(enablement: &str, active: &str) -> Seen {
             enablement: enablement.into(),
             active: (active != "-").then(|| active.into()),
             need_reload: active == "stale",
+            unmet: None,
         },
         manager: active != "-",
+        container: false,
     }
 }
 
@@ -93,6 +95,19 @@ fn activity_is_asked_only_where_it_is_expected_and_possible() {
         (offline.not_applicable.len(), offline.conforms()),
         (1, true)
     );
+}
+
+#[test]
+fn an_unmet_condition_is_named_and_excuses_only_a_container() {
+    let mut found = seen("enabled", "inactive");
+    found.state.unmet = Some("ConditionCapability=CAP_SYS_TIME".into());
+    let diff = unit("", "started", "").diff(&found, Place::Node);
+    assert!(!diff.conforms() && diff.differences[0].have.contains("CAP_SYS_TIME"));
+    found.container = true;
+    let diff = unit("", "started", "").diff(&found, Place::Node);
+    assert!(diff.conforms() && diff.not_applicable[0].why.contains("CAP_SYS_TIME"));
+    let stopped = unit("", "stopped", "").diff(&found, Place::Node);
+    assert!(stopped.conforms() && stopped.not_applicable.is_empty());
 }
 
 #[test]

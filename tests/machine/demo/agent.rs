@@ -78,9 +78,17 @@ impl Report {
         if self.exit == exit {
             return Ok(self);
         }
-        let report: String = self.json.to_string().chars().take(2000).collect();
+        let failed = self.json.get("failed").and_then(Value::as_array);
+        let lines = failed
+            .into_iter()
+            .flatten()
+            .map(|failure| format!("\n  {failure}"));
+        let mut said: String = lines.collect();
+        if said.is_empty() {
+            said = self.json.to_string().chars().take(2000).collect();
+        }
         Err(format!(
-            "{}: exit {}, not {exit}\n{report}",
+            "{}: exit {}, not {exit}:{said}",
             self.what, self.exit
         ))
     }

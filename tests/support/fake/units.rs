@@ -45,6 +45,7 @@ impl FakeUnits {
             enablement: enablement.to_owned(),
             active: (!self.see().no_manager).then(|| active.to_owned()),
             need_reload: false,
+            unmet: None,
         };
         self.edit().units.insert(unit.to_owned(), state);
     }
@@ -74,6 +75,7 @@ impl Units for FakeUnits {
             enablement: String::new(),
             active: self.manager().then(|| "inactive".to_owned()),
             need_reload: false,
+            unmet: None,
         }))
     }
 

@@ -16,8 +16,11 @@ pub(crate) fn sweep() {
             .file_name()
             .map(|n| n.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let owner = name.rsplit('-').nth(1).unwrap_or_default();
-        if !Path::new("/proc").join(owner).exists() {
+        let owner = name
+            .rsplit('-')
+            .nth(1)
+            .and_then(|pid| pid.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
             clear(&name);
         }
     }

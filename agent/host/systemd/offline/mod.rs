@@ -51,6 +51,7 @@ impl Units for Offline {
             enablement,
             active: None,
             need_reload: false,
+            unmet: None,
         })
     }
 
