@@ -161,72 +161,28 @@ fn runs(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn signs(init: &str, container: &str, other_root: Option<bool>, appliance: bool) -> Signs {
+        Signs {
+            init: init.to_owned(),
+            booted: init == "systemd",
+            container: (!container.is_empty()).then(|| container.to_owned()),
+            other_root,
+            appliance,
+        }
+    }
+
     #[test]
     fn the_place_follows_from_the_signs() {
-        let booted = || Signs {
-            init: "systemd".into(),
-            booted: true,
-            other_root: Some(false),
-            ..Signs::default()
-        };
-        let contained = || Some("systemd-nspawn".to_owned());
+        let (same, other, unseen) = (Some(false), Some(true), None);
         let table = [
-            (booted(), Where::Booted),
-            (
-                Signs {
-                    other_root: None,
-                    ..booted()
-                },
-                Where::Booted,
-            ),
-            (
-                Signs {
-                    container: contained(),
-                    ..booted()
-                },
-                Where::Container,
-            ),
-            (
-                Signs {
-                    other_root: Some(true),
-                    ..booted()
-                },
-                Where::Chroot,
-            ),
-            (
-                Signs {
-                    other_root: Some(true),
-                    container: contained(),
-                    ..booted()
-                },
-                Where::Chroot,
-            ),
-            (
-                Signs {
-                    booted: false,
-                    init: "sh".into(),
-                    container: contained(),
-                    ..booted()
-                },
-                Where::Chroot,
-            ),
-            (
-                Signs {
-                    booted: false,
-                    init: "init".into(),
-                    ..booted()
-                },
-                Where::Chroot,
-            ),
-            (
-                Signs {
-                    appliance: true,
-                    other_root: Some(true),
-                    booted: false,
-                    ..booted()
-                },
-                Where::Appliance,
-            ),
+            (signs("systemd", "", same, false), Where::Booted),
+            (signs("systemd", "", unseen, false), Where::Booted),
+            (signs("systemd", "nspawn", same, false), Where::Container),
+            (signs("systemd", "", other, false), Where::Chroot),
+            (signs("systemd", "nspawn", other, false), Where::Chroot),
+            (signs("sh", "docker", same, false), Where::Chroot),
+            (signs("init", "", same, false), Where::Chroot),
+            (signs("init", "", other, true), Where::Appliance),
         ];
         for (signs, want) in table {
             let found = decide(&signs);

@@ -41,9 +41,10 @@ impl Host {
     /// A host with this context; children are started through `program`, the agent's own binary.
     pub fn open(dir: &Path, context: Context, program: &Path) -> Result<Self> {
         let root = Root::open(dir)?;
-        let exec: Rc<dyn Exec> = Rc::new(match root.is_live() {
-            true => LiveExec::live(program),
-            false => LiveExec::in_tree(program, root.path()),
+        let exec: Rc<dyn Exec> = Rc::new(if root.is_live() {
+            LiveExec::live(program)
+        } else {
+            LiveExec::in_tree(program, root.path())
         });
         let clock = clock();
         let notes = Notes::default();
@@ -69,9 +70,10 @@ impl Host {
 }
 
 fn units(dir: &Path, context: &Context) -> Result<Box<dyn Units>> {
-    Ok(match context.has_manager() {
-        true => Box::new(Manager::new(&PathBuf::from(BUS))?),
-        false => Box::new(Offline::new(Root::open(dir)?)?),
+    Ok(if context.has_manager() {
+        Box::new(Manager::new(&PathBuf::from(BUS))?)
+    } else {
+        Box::new(Offline::new(Root::open(dir)?)?)
     })
 }
 

@@ -9,6 +9,7 @@
 
 mod apt;
 mod exec;
+mod live;
 mod manager;
 mod offline;
 

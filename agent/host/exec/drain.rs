@@ -90,7 +90,7 @@ fn wait(
 
 /// Reads what is there; false at the end.
 fn take(from: &mut impl Read, into: &mut Vec<u8>) -> nix::Result<bool> {
-    let mut part = [0u8; 64 << 10];
+    let mut part = [0u8; 16 << 10];
     match from.read(&mut part) {
         Ok(0) => Ok(false),
         Ok(count) => {

@@ -1,6 +1,7 @@
 //! systemd units: over D-Bus where a manager runs, by symlinks where none does.
 //! It is separate so that one seam serves the booted machine, the unbooted tree and the fakes.
 
+mod ask;
 mod manager;
 mod name;
 mod offline;

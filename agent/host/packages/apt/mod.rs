@@ -57,7 +57,7 @@ impl Apt {
         }
     }
 
-    fn dpkg_configure(&self) -> Cmd {
+    fn dpkg_configure() -> Cmd {
         let argv = [
             "dpkg",
             "--configure",
@@ -138,7 +138,7 @@ impl Packages for Apt {
             "finishing an interrupted package transaction ({why})"
         ));
         tracing::info!("finishing an interrupted package transaction ({why})");
-        let configured = self.locked(&self.dpkg_configure());
+        let configured = self.locked(&Self::dpkg_configure());
         if self.interrupted()?.is_none() {
             return Ok(());
         }

@@ -220,7 +220,7 @@ impl Offline {
             if kind != Some(FileKind::Symlink) || !valid(&name) {
                 continue;
             }
-            if self.is_marked(&name, &path, marked)? {
+            if self.is_marked(&name, &path, marked) {
                 self.root.remove(&path)?;
                 marked.insert(path);
             }
@@ -228,23 +228,22 @@ impl Offline {
         Ok(())
     }
 
-    fn is_marked(&self, name: &str, path: &str, marked: &BTreeSet<String>) -> Result<bool> {
+    fn is_marked(&self, name: &str, path: &str, marked: &BTreeSet<String>) -> bool {
         if marked.contains(name) || template_of(name).is_some_and(|t| marked.contains(&t)) {
-            return Ok(true);
+            return true;
         }
         // A loop of links belongs to no unit.
-        let Ok(target) = self.chase(path) else {
-            return Ok(false);
-        };
-        Ok(marked.contains(&target) || marked.contains(base(&target)))
+        self.chase(path)
+            .is_ok_and(|target| marked.contains(&target) || marked.contains(base(&target)))
     }
 
     /// Removes a directory that this very change emptied; one that was empty before stays.
     fn remove_if_emptied(&self, dir: &str, marked: &BTreeSet<String>) -> Result<()> {
         let inside = format!("{dir}/");
-        match marked.iter().any(|path| path.starts_with(&inside)) {
-            true => self.root.remove(dir),
-            false => Ok(()),
+        if marked.iter().any(|path| path.starts_with(&inside)) {
+            self.root.remove(dir)
+        } else {
+            Ok(())
         }
     }
 }

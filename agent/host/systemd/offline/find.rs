@@ -187,9 +187,10 @@ impl Offline {
     pub(super) fn link_target(&self, path: &str) -> Result<String> {
         let target = self.root.read_link(path)?.unwrap_or_default();
         let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
-        let joined = match target.starts_with('/') {
-            true => target,
-            false => format!("{dir}/{target}"),
+        let joined = if target.starts_with('/') {
+            target
+        } else {
+            format!("{dir}/{target}")
         };
         let (parent, last) = joined.rsplit_once('/').unwrap_or(("", &joined));
         if self.search.iter().any(|known| known == parent) || matches!(last, "" | "." | "..") {
