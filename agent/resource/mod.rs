@@ -259,16 +259,16 @@ macro_rules! kinds {
         /// A wanted fact of any kind, as the policy states it and as policy.json keeps it.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "kind", rename_all = "kebab-case")]
-        pub enum Resource { $(#[doc = concat!("See [`", stringify!($module), "`].")] $kind($module::$kind)),+ }
+        pub enum Resource { $(#[doc = concat!("See the module `", stringify!($module), "`.")] $kind($module::$kind)),+ }
 
         /// What was seen of a resource.
         #[derive(Debug, Clone, PartialEq, Serialize)]
         #[serde(untagged)]
-        pub enum Observed { $(#[doc = concat!("See [`", stringify!($module), "`].")] $kind($module::Seen)),+ }
+        pub enum Observed { $(#[doc = concat!("See the module `", stringify!($module), "`.")] $kind($module::Seen)),+ }
 
         /// One step that changes the host.
         #[derive(Debug, Clone, PartialEq)]
-        pub enum Action { $(#[doc = concat!("See [`", stringify!($module), "`].")] $kind($module::Action)),+ }
+        pub enum Action { $(#[doc = concat!("See the module `", stringify!($module), "`.")] $kind($module::Action)),+ }
 
         impl std::fmt::Display for Action {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

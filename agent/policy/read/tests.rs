@@ -19,6 +19,10 @@ fn read(path: &Path) -> Result<Layer> {
     layer(&Root::open(Path::new("/")).unwrap(), path)
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "every caller makes the path for this call"
+)]
 fn told(path: PathBuf) -> String {
     let error = read(&path).unwrap_err();
     assert!(error.next_step().is_some());
