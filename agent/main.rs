@@ -66,16 +66,14 @@ fn log(verbose: u8, terminal: bool) {
 fn end(error: &Error) -> ExitCode {
     // Mistakes in a policy are a page of their own; the sum comes after them, where the eye ends.
     let mistakes = Mistakes::of(error).map_or_else(String::new, |list| format!("{list}\n"));
-    let mut text = format!("{mistakes}error: {error}");
+    let mut lines = vec![format!("{mistakes}error: {error}")];
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause.filter(|_| mistakes.is_empty()) {
-        text.push_str(&format!("\n  caused by: {inner}"));
+        lines.push(format!("  caused by: {inner}"));
         cause = inner.source();
     }
-    if let Some(hint) = error.next_step() {
-        text.push_str(&format!("\n  next: {hint}"));
-    }
-    eprintln!("{text}");
+    lines.extend(error.next_step().map(|hint| format!("  next: {hint}")));
+    eprintln!("{}", lines.join("\n"));
     let exit: Exit = error.exit();
     ExitCode::from(exit.code())
 }

@@ -256,6 +256,37 @@ fn states_are_kept_in_order() {
 }
 
 #[test]
+fn what_was_left_out_is_told_by_verify() {
+    let mini = Mini::new();
+    assert_eq!(code(&mini.bake(&[])), 0);
+    assert_eq!(
+        code(&mini.run(&["generalize", "--phase", "scrub"])),
+        2,
+        "a part of an image is no image"
+    );
+    let skip = ["generalize", "--skip", "scrub:authorized-keys"];
+    assert_eq!(code(&mini.run(&skip)), 0);
+    let verdict = mini.run(&["verify", "--json"]);
+    assert_eq!(
+        (code(&verdict), drift(&json(&verdict))),
+        (3, vec!["scrub:authorized-keys".to_owned()])
+    );
+}
+
+#[test]
+fn an_image_that_does_not_hold_is_not_sealed() {
+    let mini = Mini::new();
+    assert_eq!(code(&mini.bake(&[])), 0);
+    // A path that nothing may remove: its own mount point would do, a directory where a file goes is simpler.
+    std::fs::remove_file(mini.path().join("etc/machine-id")).unwrap();
+    std::fs::create_dir(mini.path().join("etc/machine-id")).unwrap();
+    let output = mini.run(&["generalize"]);
+    assert_eq!(code(&output), 1);
+    assert!(mini.text("etc/packer-build/seal.json").contains("building"));
+    assert_ne!(code(&mini.run(&["verify", "--place", "image"])), 0);
+}
+
+#[test]
 fn a_member_of_a_cluster_is_refused() {
     let mini = Mini::new();
     mini.put("var/lib/rancher/rke2/server/token", "K10");
@@ -279,9 +310,9 @@ fn a_tree_full_of_absolute_symlinks_never_reaches_outside() {
         let at = mini.path().join(at);
         std::fs::create_dir_all(at.parent().unwrap()).unwrap();
         if at.is_dir() {
-            std::fs::remove_dir_all(&at).unwrap()
+            std::fs::remove_dir_all(&at).unwrap();
         } else if at.exists() {
-            std::fs::remove_file(&at).unwrap()
+            std::fs::remove_file(&at).unwrap();
         }
         std::os::unix::fs::symlink(outside.path().join(target), at).unwrap();
     };

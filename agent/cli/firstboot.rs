@@ -129,7 +129,10 @@ fn standing(host: &Host) -> Result<(Vec<Finding>, Option<Stamp>)> {
         Standing::Fresh => Vec::new(),
         Standing::Foreign(kept) => kept,
     };
-    let mut finding = Finding::check("stamp", "a copy of a node's disk must not run as that node");
+    let mut finding = Finding::check(
+        "stamp",
+        "a copy of a node's disk must not run as that node; if this is the node itself and only its cloud instance changed, remove /var/lib/nodeagent/firstboot.json",
+    );
     for d in kept {
         finding = finding.differs(d.what, d.have, d.want);
     }

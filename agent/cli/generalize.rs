@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::seal::{Sealed, close, pending};
-use super::setup::ScopeArgs;
+use super::verify::line;
 use super::{Io, output, setup};
 use crate::apply::{Outcome, Run};
 use crate::error::{Error, Exit, Result};
@@ -24,8 +24,9 @@ use crate::verify::Finding;
     after_help = "Examples:\n  nodeagent generalize                    in the build machine, last; then power off\n  nodeagent generalize --list             what would be removed, by name\n  nodeagent --root /mnt/image generalize  an unbooted tree; closes the seal at once\n\nOn a running machine the seal stays `pending`: nodeagent-close.service removes the transport\n(leases, random seed, journal) at power off, after sshd and the network, and writes `closed`."
 )]
 pub struct GeneralizeArgs {
-    #[command(flatten)]
-    scope: ScopeArgs,
+    /// Leave out an operation by its id, or all of a kind; may be repeated. The manifest and verify say so.
+    #[arg(long, value_name = "ID|KIND")]
+    skip: Vec<String>,
     /// Print the ids of the operations and stop.
     #[arg(long)]
     list: bool,
@@ -66,7 +67,7 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
         Error::refused("generalize: no bake has left its policy here")
             .hint("run `nodeagent bake` first")
     })?;
-    let scope = args.scope.scope(&policy)?;
+    let scope = setup::scope(&[], &args.skip, &policy)?;
     if args.list {
         return list(&policy, &scope, io);
     }
@@ -165,9 +166,14 @@ fn report(
     } else {
         let next = match sealed.state {
             State::Pending => "power off now: nodeagent-close.service closes the seal",
-            _ => "the image is ready",
+            State::Closed => "the image is ready",
+            State::Building => "not sealed, since what is listed above does not hold",
         };
-        let text = output::summary("generalize", outcome, seconds);
+        let mut text = String::new();
+        for finding in &sealed.findings {
+            line(&mut text, finding);
+        }
+        text.push_str(&output::summary("generalize", outcome, seconds));
         output::text(io, &format!("{text}seal {}: {next}\n", sealed.state.word()))?;
     }
     Ok(if sealed.findings.is_empty() {

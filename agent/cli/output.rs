@@ -10,7 +10,6 @@ use super::Io;
 use crate::apply::{Outcome, Progress};
 use crate::error::{Context as _, Error, Result};
 use crate::plan::Plan;
-use crate::policy::Policy;
 use crate::resource::Phase;
 
 /// A plan as JSON.
@@ -18,19 +17,11 @@ use crate::resource::Phase;
 pub struct PlanView<'a> {
     /// Steps that would be done.
     pub changes: usize,
-    /// The policy it was made from, by name.
-    #[serde(serialize_with = "profile")]
-    pub policy: &'a Policy,
+    /// Name of the profile.
+    pub profile: &'a str,
     /// The plan.
     #[serde(flatten)]
     pub plan: &'a Plan,
-}
-
-fn profile<S: serde::Serializer>(
-    policy: &&Policy,
-    serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
-    serializer.serialize_str(&policy.profile)
 }
 
 /// Prints one JSON value and a newline on stdout.

@@ -49,7 +49,7 @@ pub fn run(args: &PlanArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit
             io,
             &output::PlanView {
                 plan: &plan,
-                policy: &policy,
+                profile: &policy.profile,
                 changes: plan.changes(),
             },
         )?;

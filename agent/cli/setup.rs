@@ -58,17 +58,22 @@ fn phase(word: &str) -> std::result::Result<Phase, String> {
 impl ScopeArgs {
     /// The scope; a word of `--skip` that names nothing is an error.
     pub fn scope(&self, policy: &Policy) -> Result<Scope> {
-        let scope = Scope {
-            phases: self.phase.clone(),
-            skip: self.skip.clone(),
-        };
-        match scope.unknown_skips(policy).first() {
-            None => Ok(scope),
-            Some(word) => Err(Error::usage(format!(
-                "--skip {word}: no entry and no kind has this name"
-            ))
-            .hint("`nodeagent policy show` and `--list` print the ids")),
-        }
+        scope(&self.phase, &self.skip, policy)
+    }
+}
+
+/// A scope of phases and skipped words; a word that names nothing is an error.
+pub fn scope(phases: &[Phase], skip: &[String], policy: &Policy) -> Result<Scope> {
+    let scope = Scope {
+        phases: phases.to_vec(),
+        skip: skip.to_vec(),
+    };
+    match scope.unknown_skips(policy).first() {
+        None => Ok(scope),
+        Some(word) => Err(Error::usage(format!(
+            "--skip {word}: no entry and no kind has this name"
+        ))
+        .hint("`nodeagent policy show` and `--list` print the ids")),
     }
 }
 

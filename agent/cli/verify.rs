@@ -84,14 +84,12 @@ fn show(verdict: &Verdict) -> String {
         c.conforms, c.drift, c.excepted, c.could_not_check, c.not_applicable
     );
     let place = verdict.place.word();
-    text.push_str(&format!(
-        "{} at place {place}{proven}: {figures}\n",
-        verdict.profile
-    ));
-    text
+    let profile = &verdict.profile;
+    text + &format!("{profile} at place {place}{proven}: {figures}\n")
 }
 
-fn line(text: &mut String, finding: &Finding) {
+/// One finding as a person reads it.
+pub(super) fn line(text: &mut String, finding: &Finding) {
     let mut lines = vec![format!("{:<16}{}", finding.status.word(), finding.id)];
     lines.push(format!("    # {} ({})", finding.reason, finding.origin));
     for d in &finding.differences {

@@ -73,6 +73,6 @@ impl fmt::Debug for Host {
         f.debug_struct("Host")
             .field("root", &self.root)
             .field("context", &self.context)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

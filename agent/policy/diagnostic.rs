@@ -10,6 +10,9 @@ const SHOWN: usize = 110;
 /// Characters kept before the caret when a line is cut.
 const BEFORE: usize = 40;
 
+/// More mistakes than anybody reads: the wrong file was named.
+const MANY: usize = 500;
+
 /// Whether loading fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -85,11 +88,7 @@ impl Position {
 
     /// The line as printed, without tabs and control characters and cut around the caret; and the caret's offset.
     fn window(&self) -> (String, usize) {
-        let clean = |c: char| match c {
-            '\t' => ' ',
-            c if c.is_control() => '\u{fffd}',
-            c => c,
-        };
+        let clean = |c: char| if c == '\t' { ' ' } else { c };
         let offset = self.column.saturating_sub(1);
         let length = self.text.chars().count();
         if length <= SHOWN {
@@ -194,7 +193,15 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
         self.render(&mut text)?;
-        f.write_str(&text)
+        // Keys and values of a policy stand in messages: they must not steer the terminal.
+        let clean = |c: char| {
+            if c.is_control() && c != '\n' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        };
+        f.write_str(&text.chars().map(clean).collect::<String>())
     }
 }
 
@@ -225,13 +232,16 @@ impl Mistakes {
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, mistake) in self.0.iter().enumerate() {
+        for (number, mistake) in self.0.iter().take(MANY).enumerate() {
             if number > 0 {
                 writeln!(f)?;
             }
             mistake.fmt(f)?;
         }
-        Ok(())
+        match self.0.len().checked_sub(MANY) {
+            None | Some(0) => Ok(()),
+            Some(more) => writeln!(f, "\nand {more} more; --json of `policy check` has all"),
+        }
     }
 }
 
@@ -260,6 +270,16 @@ mod tests {
     }
 
     #[test]
+    fn nobody_gets_more_than_can_be_read() {
+        let one = Diagnostic::error(at("a", 1, 1), "m");
+        let text = |n: usize| Mistakes(vec![one.clone(); n]).to_string();
+        assert_eq!(text(MANY).matches("error: m").count(), MANY);
+        assert!(!text(MANY).contains("more"));
+        assert_eq!(text(MANY + 7).matches("error: m").count(), MANY);
+        assert!(text(MANY + 7).ends_with("and 7 more; --json of `policy check` has all\n"));
+    }
+
+    #[test]
     fn a_long_line_is_cut_around_the_caret_and_escapes_do_not_reach_the_terminal() {
         let text = format!("{}\u{1b}[31mX{}", "a".repeat(300), "b".repeat(300));
         let shown = Diagnostic::error(at(&text, 306, 500), "m").to_string();
@@ -268,5 +288,7 @@ mod tests {
         assert_eq!(lines[3].chars().nth(caret), Some('X'));
         assert!(lines.iter().all(|l| l.chars().count() < 125), "{shown}");
         assert!(!shown.contains('\u{1b}'));
+        let told = Diagnostic::error(at("a", 1, 1), "unknown key `\u{1b}[2J`").to_string();
+        assert!(told.contains("`\u{fffd}[2J`"), "{told}");
     }
 }

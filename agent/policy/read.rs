@@ -154,3 +154,11 @@ fn wanted(folder: &str) -> bool {
         .iter()
         .any(|w| folder == *w || folder.starts_with(&format!("{w}/")))
 }
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests build their own temporary folders"
+)]
+mod tests;

@@ -1,6 +1,7 @@
 //! TOML with positions: one pass that reports every syntax error and still hands over what it could read.
 //! It is separate so that the parser's messages become advice in one place.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
@@ -20,6 +21,8 @@ pub(crate) struct Document<'a> {
     pub(crate) table: DeTable<'a>,
     /// Syntax errors.
     pub(crate) errors: Vec<Diagnostic>,
+    /// Lines with a syntax error.
+    lines: BTreeSet<usize>,
     /// Line from which on nothing that was read can be trusted.
     cut: Option<usize>,
 }
@@ -28,7 +31,8 @@ impl<'a> Document<'a> {
     /// Parses.
     pub(crate) fn parse(source: &'a Source) -> Self {
         let (table, found) = DeTable::parse_recoverable(&source.text);
-        let mut errors: Vec<(usize, Diagnostic)> = Vec::new();
+        let mut errors: Vec<Diagnostic> = Vec::new();
+        let mut lines = BTreeSet::new();
         let mut cut = None;
         let mut found: Vec<_> = found.iter().map(|e| (start(e.span()), e)).collect();
         found.sort_by_key(|(at, _)| *at);
@@ -38,22 +42,23 @@ impl<'a> Document<'a> {
         for (at, error) in found {
             let span = error.span().unwrap_or(at..at);
             let place = source.at(span.clone());
-            if cut.is_some() || errors.iter().any(|(line, _)| *line == place.line) {
+            let line = place.line;
+            if cut.is_some() || !lines.insert(line) {
                 continue;
             }
-            let line = place.line;
             // A header inside an open bracket is read as a value of it.
             let header = unclosed && place.text.trim_start().starts_with('[');
             let said = if header { OPEN } else { error.message() };
             if loses_the_rest(said) {
                 cut = Some(line);
             }
-            errors.push((line, explain(source, said, span, place)));
+            errors.push(explain(source, said, span, place));
         }
         Self {
             source,
             table: table.into_inner(),
-            errors: errors.into_iter().map(|(_, e)| e).collect(),
+            errors,
+            lines,
             cut,
         }
     }
@@ -71,7 +76,7 @@ impl<'a> Document<'a> {
     /// Whether a mistake found in what was read is more than a consequence of a syntax error.
     pub(crate) fn trusts(&self, mistake: &Diagnostic) -> bool {
         let line = mistake.at.line;
-        self.cut.is_none_or(|cut| line < cut) && self.errors.iter().all(|e| e.at.line != line)
+        self.cut.is_none_or(|cut| line < cut) && !self.lines.contains(&line)
     }
 }
 

@@ -86,6 +86,7 @@ impl<'a> Walk<'a> {
         let lacking =
             |f: &&Field| f.required && !table.contains_key(f.name) && !meant.contains(f.name);
         for field in known().filter(lacking) {
+            self.lost = true;
             if !self.torn {
                 let message = format!("{name} lacks the key `{}`", field.name);
                 let value = example(&field.ty);

@@ -123,7 +123,7 @@ const CASES: &[Case] = &[
             b.put(
                 "/usr/lib/sysctl.d/99-x.conf",
                 "# x\n\nnet.ipv4.ip_forward=0\n",
-            )
+            );
         },
         &["net.ipv4.ip_forward persisted: 0 from /usr/lib/sysctl.d/99-x.conf:3 -> 1"],
     ),

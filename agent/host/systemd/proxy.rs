@@ -24,7 +24,7 @@ pub(super) trait Manager {
     fn get_unit_file_state(&self, name: &str) -> zbus::Result<String>;
     /// All unit files: path and state.
     fn list_unit_files(&self) -> zbus::Result<Vec<(String, String)>>;
-    /// Enables; whether there was an [Install] section, and what was changed.
+    /// Enables; whether there was an `[Install]` section, and what was changed.
     fn enable_unit_files(
         &self,
         names: &[&str],

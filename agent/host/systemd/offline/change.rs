@@ -12,7 +12,7 @@ use crate::host::root::Attr;
 use crate::host::systemd::name::{Form, Name, base, template_of, valid};
 
 impl Offline {
-    /// Makes the symlinks of a unit's [Install] section and of the units it names by Also=.
+    /// Makes the symlinks of a unit's `[Install]` section and of the units it names by Also=.
     pub(super) fn enable(&self, unit: &str) -> Result<()> {
         let doing = || format!("enable {unit}");
         let found = self.need(unit).context(doing)?;
