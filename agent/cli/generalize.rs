@@ -11,7 +11,7 @@ use super::verify::line;
 use super::{Io, output, setup};
 use crate::apply::{Outcome, Run};
 use crate::error::{Error, Exit, Result};
-use crate::host::Host;
+use crate::host::{Cmd, Host, context};
 use crate::policy::Policy;
 use crate::record::seal::State;
 use crate::record::{Journal, marker, seal};
@@ -71,6 +71,9 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     if args.list {
         return list(&policy, &scope, io);
     }
+    if args.close {
+        shutting_down(&host)?;
+    }
     let lock = setup::lock(&host, "generalize", args.wait)?;
     setup::load_evidence(&mut host)?;
     if !args.close && seal::read(&host.root)?.map(|seal| seal.state) == Some(State::Pending) {
@@ -119,10 +122,37 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
 
 fn refuse(args: &GeneralizeArgs, host: &Host) -> Result<()> {
     if args.close {
-        return seal::admit(&host.root, seal::Verb::Close).map(|_| ());
+        seal::admit(&host.root, seal::Verb::Close)?;
+        return marker::refuse_cluster(&host.root);
     }
     seal::admit(&host.root, seal::Verb::Generalize)?;
     marker::admit(host)
+}
+
+/// A seal that is closed while people are logged in and daemons write would vouch for what comes after it.
+fn shutting_down(host: &Host) -> Result<()> {
+    if !context::detect().has_manager() {
+        return Ok(());
+    }
+    let asked = host
+        .exec
+        .run(&Cmd::new(["systemctl", "is-system-running"]))?;
+    let state = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+    if !in_use(&state) {
+        return Ok(());
+    }
+    Err(
+        Error::refused(format!("close the seal: this machine is in use ({state})"))
+            .hint("power it off: nodeagent-close.service closes the seal at shutdown"),
+    )
+}
+
+/// The states of a manager that is not shutting down (systemctl(1)); one that cannot be asked any more is.
+fn in_use(state: &str) -> bool {
+    matches!(
+        state,
+        "initializing" | "starting" | "running" | "degraded" | "maintenance"
+    )
 }
 
 fn list(policy: &Policy, scope: &crate::plan::Scope, io: &mut Io<'_>) -> Result<Exit> {
@@ -137,6 +167,7 @@ fn list(policy: &Policy, scope: &crate::plan::Scope, io: &mut Io<'_>) -> Result<
 
 /// A second call on a pending machine only makes sure that the closing unit will run.
 fn already(host: &Host, io: &mut Io<'_>) -> Result<Exit> {
+    marker::refuse_cluster(&host.root)?;
     super::seal::hand_over(host)?;
     output::text(
         io,
@@ -181,4 +212,25 @@ fn report(
     } else {
         Exit::Failed
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_use;
+
+    #[test]
+    fn only_a_machine_that_shuts_down_is_closed() {
+        for state in [
+            "running",
+            "degraded",
+            "starting",
+            "initializing",
+            "maintenance",
+        ] {
+            assert!(in_use(state), "{state}");
+        }
+        for state in ["stopping", "offline", "unknown", ""] {
+            assert!(!in_use(state), "{state}");
+        }
+    }
 }
