@@ -13,6 +13,7 @@
 
 mod cli;
 mod flow;
+mod house;
 mod kinds;
 mod layering;
 mod machine;
