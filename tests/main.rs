@@ -21,5 +21,6 @@ mod policy;
 mod sandbox;
 mod scrub;
 mod seal;
+mod streams;
 mod support;
 mod units;
