@@ -22,5 +22,6 @@ mod policy;
 mod sandbox;
 mod scrub;
 mod seal;
+mod streams;
 mod support;
 mod units;
