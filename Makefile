@@ -9,7 +9,7 @@ BINARY := $(RELEASE)/nodeagent
 # What the build, the tests and the demo call, as Debian 12 packages.
 PACKAGES := gcc libc6-dev binutils file ca-certificates \
   mmdebstrap apt-utils gnupg \
-  systemd-container util-linux iproute2
+  systemd systemd-container util-linux iproute2 procps bsdutils perl-base
 
 .PHONY: build deps static check test demo install clean
 

@@ -124,3 +124,33 @@ fn nothing_to_check_is_5() {
     let output = mini.run(&["verify", "--phase", "images"]);
     assert_eq!(code(&output), 5);
 }
+
+#[test]
+fn on_a_terminal_it_shows_steps_and_leaves_no_bar_behind() {
+    let mini = Mini::new();
+    let policy = crate::support::offline::policy();
+    let line = format!(
+        "{} --root {} bake --profile mini --policy {}",
+        env!("CARGO_BIN_EXE_nodeagent"),
+        mini.path().display(),
+        policy.display()
+    );
+    // script(1) gives the program a terminal for all its streams.
+    let output = std::process::Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(code(&output), 0);
+    assert!(shown.contains("done  file:/etc/motd"), "{shown}");
+    // "\x1b[2K" wipes the line: what is left of the last bar must be nothing.
+    let last = shown
+        .trim_end()
+        .rsplit("\u{1b}[2K")
+        .next()
+        .unwrap_or_default();
+    assert!(
+        last.starts_with("bake: ") && last.contains("0 failed"),
+        "{last}"
+    );
+}

@@ -101,6 +101,13 @@ struct Bars {
 }
 
 impl Bars {
+    /// A bar that is done leaves no line behind: what was done stands above it.
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
     fn say(&self, line: &str) {
         if let Some(bar) = &self.bar {
             bar.println(line);
@@ -110,8 +117,15 @@ impl Bars {
     }
 }
 
+impl Drop for Bars {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
 impl Progress for Bars {
     fn phase(&mut self, phase: Phase, steps: usize) {
+        self.clear();
         let bar =
             ProgressBar::with_draw_target(u64::try_from(steps).ok(), ProgressDrawTarget::stderr());
         if let Ok(style) =
@@ -143,7 +157,8 @@ impl Progress for Bars {
         }
     }
 
-    fn failed(&mut self, id: &str, error: &Error) {
-        self.say(&format!(" failed  {id}: {}", error.one_line()));
+    fn failed(&mut self, _id: &str, _error: &Error) {
+        // On a terminal the summary follows at once and says it with the next step.
+        self.clear();
     }
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-fn sh(script: &str) -> Cmd {
+pub(super) fn sh(script: &str) -> Cmd {
     Cmd::new(["sh", "-c", script]).timeout(Duration::from_secs(60))
 }
 
@@ -199,100 +199,4 @@ fn a_killed_parent_leaves_nothing_on_the_machine() {
 fn a_killed_parent_leaves_nothing_in_a_tree() {
     let tree = debian("exec-killed");
     killed_parent_leaves_nothing(31, &tree.path(), Some(&tree.path()));
-}
-
-/// Every path of a tree with its kind, mode, size and time.
-fn listing(root: &Path) -> String {
-    let format = "%P %y %m %s %T@ %l\\n";
-    let mut find = Command::new("find");
-    find.arg(root).args(["-xdev", "-printf", format]);
-    let out = find.output().unwrap();
-    assert!(out.status.success());
-    let mut lines: Vec<_> = String::from_utf8(out.stdout)
-        .unwrap()
-        .lines()
-        .map(str::to_owned)
-        .collect();
-    lines.sort();
-    lines.join("\n")
-}
-
-#[test]
-fn a_tree_has_what_programs_need_and_is_not_changed_by_it() {
-    let tree = debian("exec-tree");
-    let root = tree.path();
-    std::fs::write(root.join("etc/resolv.conf"), "nameserver 192.0.2.1\n").unwrap();
-    let before = listing(&root);
-    let script = "set -e
-        test \"$(readlink /proc/self)\" = $$ -o -e /proc/self
-        test -c /dev/null -a -c /dev/urandom -a ! -e /dev/vda -a ! -e /dev/sda
-        echo x > /dev/null
-        test -d /run/lock
-        ! grep -q 192.0.2.1 /etc/resolv.conf
-        ! (echo 1 > /proc/sys/vm/swappiness) 2>/dev/null
-        ! (mkdir /sys/fs/cgroup/nodeagent) 2>/dev/null
-        test ! -e /sys/firmware/efi/efivars/x
-        echo x > /run/left-in-run
-        echo x > /dev/shm/left
-        start-stop-daemon --start --exec /bin/true
-        invoke-rc.d ssh start
-        invoke-rc.d --query ssh start || test $? = 101
-        systemctl start ssh.service 2>/dev/null
-        hostname only-here
-        test \"$(ls -A /proc | grep -c '^[0-9]')\" -lt 6
-        ls /proc/1/root/etc >/dev/null";
-    let output = inside(&root).run(&sh(script)).unwrap();
-    assert_eq!(
-        (output.code, output.errors().as_str()),
-        (0, ""),
-        "{}",
-        output.text()
-    );
-    assert_eq!(listing(&root), before);
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let below = format!("{}/", root.display());
-    assert!(
-        !mounts
-            .lines()
-            .any(|l| l.contains(&below) && !l.contains("/var/lib/containerd"))
-    );
-}
-
-#[test]
-fn name_servers_reach_a_tree_whose_resolv_conf_points_into_run() {
-    let tree = debian("exec-names");
-    let root = tree.path();
-    let link = root.join("etc/resolv.conf");
-    std::os::unix::fs::symlink("../run/systemd/resolve/stub-resolv.conf", &link).unwrap();
-    let output = inside(&root).run(&sh("cat /etc/resolv.conf")).unwrap();
-    assert_eq!(
-        output.text(),
-        std::fs::read_to_string("/etc/resolv.conf").unwrap()
-    );
-    assert!(std::fs::read_link(&link).is_ok());
-}
-
-#[test]
-fn a_mount_point_that_is_a_symlink_is_refused() {
-    for name in ["proc", "sys", "dev", "run", "etc"] {
-        let outside = tempfile::tempdir().unwrap();
-        std::fs::create_dir(outside.path().join("fd")).unwrap();
-        let tree = tempfile::tempdir().unwrap();
-        for dir in ["proc", "sys", "dev", "run", "etc", "usr"] {
-            std::fs::create_dir(tree.path().join(dir)).unwrap();
-        }
-        std::fs::remove_dir(tree.path().join(name)).unwrap();
-        std::os::unix::fs::symlink(outside.path(), tree.path().join(name)).unwrap();
-        let error = inside(tree.path()).run(&sh("true")).unwrap_err();
-        let text = error.one_line();
-        assert!(
-            text.contains(&format!("/{name}")) && text.contains("symlink"),
-            "{text}"
-        );
-        assert_eq!(
-            std::fs::read_dir(outside.path()).unwrap().count(),
-            1,
-            "{name}"
-        );
-    }
 }

@@ -83,6 +83,9 @@ fn enablement(units: &Manager, machine: &Machine) {
             .unwrap()
             .contains(&"good.service".to_owned())
     );
+    // systemd has read the new link: without a reload it would not know of it before the next boot.
+    let wanted = machine.unit("multi-user.target", "Wants").unwrap();
+    assert!(wanted.contains("good.service"), "{wanted}");
     units.set("many@.service", Enablement::Enable).unwrap();
     assert_eq!(state(units, "many@one.service").1, "enabled");
     let wants = "/etc/systemd/system/multi-user.target.wants";

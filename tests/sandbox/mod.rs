@@ -12,6 +12,7 @@ mod exec;
 mod live;
 mod manager;
 mod offline;
+mod tree;
 
 use nodeagent::host::exec::LiveExec;
 use std::path::Path;

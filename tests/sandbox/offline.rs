@@ -262,3 +262,28 @@ fn what_systemctl_252_does_otherwise() {
     assert_eq!(units.state("up.service").unwrap().enablement, "enabled");
     assert!(units.set("host.service", Enablement::Enable).is_err());
 }
+
+#[test]
+fn links_take_the_spelling_that_the_tree_has() {
+    // Debian 12 writes /lib, merged trees of others /usr/lib: as their own systemctl would.
+    for (existing, want) in [("/lib", "/lib"), ("/usr/lib", "/usr/lib"), ("", "/usr/lib")] {
+        let tree = tempfile::tempdir().unwrap();
+        let at = |path: &str| tree.path().join(path);
+        write(
+            &at("usr/lib/systemd/system/new.service"),
+            "[Install]\nWantedBy=multi-user.target\n",
+        );
+        symlink("usr/lib", at("lib")).unwrap();
+        let wants = at("etc/systemd/system/multi-user.target.wants");
+        std::fs::create_dir_all(&wants).unwrap();
+        if !existing.is_empty() {
+            let target = format!("{existing}/systemd/system/old.service");
+            symlink(target, wants.join("old.service")).unwrap();
+        }
+        offline(tree.path())
+            .set("new.service", Enablement::Enable)
+            .unwrap();
+        let link = std::fs::read_link(wants.join("new.service")).unwrap();
+        assert_eq!(link, Path::new(want).join("systemd/system/new.service"));
+    }
+}

@@ -1,8 +1,6 @@
 //! Folders as people leave them: masks, links, strays, wrong and huge files.
 //! They are apart because they build small trees on disk.
 
-use std::path::PathBuf;
-
 use super::*;
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -19,12 +17,8 @@ fn read(path: &Path) -> Result<Layer> {
     layer(&Root::open(Path::new("/")).unwrap(), path)
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "every caller makes the path for this call"
-)]
-fn told(path: PathBuf) -> String {
-    let error = read(&path).unwrap_err();
+fn told(path: &Path) -> String {
+    let error = read(path).unwrap_err();
     assert!(error.next_step().is_some());
     assert_eq!(error.kind(), Kind::Policy);
     error.to_string()
@@ -71,17 +65,17 @@ fn a_link_to_dev_null_masks_and_other_special_files_are_refused() {
     link("/dev/null", "10-a.toml");
     assert_eq!(read(dir.path()).unwrap().files["10-a.toml"], b"");
     link("/dev/zero", "20-b.toml");
-    assert!(told(dir.path().into()).ends_with("20-b.toml: it is not a regular file"));
+    assert!(told(dir.path()).ends_with("20-b.toml: it is not a regular file"));
     std::fs::remove_file(dir.path().join("20-b.toml")).unwrap();
     link("/nowhere", "30-c.toml");
-    assert!(told(dir.path().into()).ends_with("30-c.toml: its symlink leads nowhere"));
+    assert!(told(dir.path()).ends_with("30-c.toml: its symlink leads nowhere"));
 }
 
 #[test]
 fn what_is_no_policy_is_named() {
     let dir = folder(&[("a.txt", "x")]);
-    assert!(told(dir.path().join("none")).ends_with("none: it does not exist"));
-    let wrong = told(dir.path().join("a.txt"));
+    assert!(told(&dir.path().join("none")).ends_with("none: it does not exist"));
+    let wrong = told(&dir.path().join("a.txt"));
     assert!(
         wrong.ends_with("a.txt: it is neither a folder nor a .toml file"),
         "{wrong}"
@@ -100,5 +94,5 @@ fn a_huge_file_is_not_read_and_a_huge_folder_is_refused() {
     for number in 0..=MAX_FILES {
         std::fs::write(dir.path().join(format!("{number}.md")), "").unwrap();
     }
-    assert!(told(dir.path().into()).contains("more than 2000 files"));
+    assert!(told(dir.path()).contains("more than 2000 files"));
 }

@@ -189,6 +189,3 @@ fn off(host: &Host, device: &String) -> Result<()> {
         _ => Ok(()),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -234,6 +234,3 @@ impl Kind for Sysctl {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

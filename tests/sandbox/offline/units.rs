@@ -47,6 +47,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
         "Alias=short.service\nDefaultInstance=one",
     ),
     ("drop.service", ""),
+    ("hidden.service", ""),
     ("conflict.service", "Alias=taken.service"),
     ("replace.service", "Alias=elsewhere.service"),
     ("over.service", "WantedBy=multi-user.target"),
@@ -99,6 +100,11 @@ pub(super) const LINKS: &[(&str, &str)] = &[
         "run/systemd/system/multi-user.target.wants/runtime.service",
         "/lib/systemd/system/runtime.service",
     ),
+    // Below the administrator's own file of that name: hidden by it.
+    (
+        "run/systemd/system/over.service",
+        "/lib/systemd/system/plain.service",
+    ),
     ("run/systemd/system/rtmasked.service", "/dev/null"),
 ];
 
@@ -142,6 +148,15 @@ pub(super) fn build(root: &Path) {
     write(
         &root.join("etc/systemd/system/drop.service.d/10-x.conf"),
         "[Install]\nWantedBy=multi-user.target\n",
+    );
+    // Of two drop-ins with one name only the administrator's counts.
+    write(
+        &root.join("etc/systemd/system/hidden.service.d/10-x.conf"),
+        "[Install]\nWantedBy=mine.target\n",
+    );
+    write(
+        &root.join("lib/systemd/system/hidden.service.d/10-x.conf"),
+        "[Install]\nWantedBy=theirs.target\n",
     );
     write(&root.join("lib/systemd/system/empty.service"), "");
     write(

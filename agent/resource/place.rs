@@ -1,0 +1,80 @@
+//! Places and phases: where an expectation holds, and when it is worked on.
+//! They are separate because policies, plans and output name them too, without knowing any kind.
+
+use serde::{Deserialize, Serialize};
+
+/// Where an expectation holds, told by evidence: no seal, sealed and unbooted, sealed and stamped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// The build machine, before the seal.
+    Build,
+    /// The sealed image, not yet booted.
+    Image,
+    /// A node made from the image.
+    Node,
+}
+
+impl Place {
+    /// All places.
+    pub const ALL: &'static [Place] = &[Place::Build, Place::Image, Place::Node];
+
+    /// The word used in policies and output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Place::Build => "build",
+            Place::Image => "image",
+            Place::Node => "node",
+        }
+    }
+}
+
+/// Order of work: units, users and directories come with packages, so packages go first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Packages.
+    Packages,
+    /// Directories, files, and paths that must not exist.
+    Files,
+    /// Modules, sysctls, swap.
+    Kernel,
+    /// Units.
+    Units,
+    /// Container images.
+    Images,
+    /// Site scripts.
+    Scripts,
+    /// What must not be cloned.
+    Scrub,
+    /// Identity proofs; nothing is changed here.
+    Identity,
+}
+
+impl Phase {
+    /// All phases, in order.
+    pub const ALL: &'static [Phase] = &[
+        Phase::Packages,
+        Phase::Files,
+        Phase::Kernel,
+        Phase::Units,
+        Phase::Images,
+        Phase::Scripts,
+        Phase::Scrub,
+        Phase::Identity,
+    ];
+
+    /// The word used by `--phase` and in output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Phase::Packages => "packages",
+            Phase::Files => "files",
+            Phase::Kernel => "kernel",
+            Phase::Units => "units",
+            Phase::Images => "images",
+            Phase::Scripts => "scripts",
+            Phase::Scrub => "scrub",
+            Phase::Identity => "identity",
+        }
+    }
+}
