@@ -102,7 +102,10 @@ fn judge(bench: &Bench) {
     assert!(theirs.is_empty() && !mine.is_empty());
     let record = report(&mine);
     let stones = record["tombstones"].as_array().map_or(0, Vec::len);
-    assert!(record["salt"].is_string() && stones > 0, "no evidence: {record}");
+    assert!(
+        record["salt"].is_string() && stones > 0,
+        "no evidence: {record}"
+    );
 }
 
 const RECORD: &str = "etc/packer-build/bake-record.json";

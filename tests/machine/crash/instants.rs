@@ -125,7 +125,9 @@ fn place(bench: &Bench) -> String {
     let states = status
         .lines()
         .filter_map(|line| line.strip_prefix("Status: "));
-    let open = states.filter(|state| *state != "install ok installed").count();
+    let open = states
+        .filter(|state| *state != "install ok installed")
+        .count();
     let log = bench.read("var/log/dpkg.log");
     let word = log.lines().last().unwrap_or("nothing").to_owned();
     let last: String = last.chars().take(60).collect();

@@ -40,7 +40,11 @@ impl Snapshot {
     pub(super) fn of(root: &Path) -> Self {
         let mut all = BTreeMap::new();
         walk(root, root, &mut all);
-        assert!(all.len() > 5000, "a tree of {} paths is no Debian", all.len());
+        assert!(
+            all.len() > 5000,
+            "a tree of {} paths is no Debian",
+            all.len()
+        );
         Self(all)
     }
 
@@ -135,10 +139,19 @@ fn every_kind_of_difference_is_seen() {
     let (excepted, _) = EXCEPTIONS[0];
     let base = of("a", "file 0644 0:0", "1");
     let table = [
-        (of("a", "file 0600 0:0", "1"), "a: file 0600 0:0 instead of file 0644 0:0"),
-        (of("a", "file 0644 0:7", "1"), "a: file 0644 0:7 instead of file 0644 0:0"),
+        (
+            of("a", "file 0600 0:0", "1"),
+            "a: file 0600 0:0 instead of file 0644 0:0",
+        ),
+        (
+            of("a", "file 0644 0:7", "1"),
+            "a: file 0644 0:7 instead of file 0644 0:0",
+        ),
         (of("a", "file 0644 0:0", "2"), "a: its content differs"),
-        (of("b", "file 0644 0:0", "1"), "a: missing now: file 0644 0:0\nb: new: file 0644 0:0"),
+        (
+            of("b", "file 0644 0:0", "1"),
+            "a: missing now: file 0644 0:0\nb: new: file 0644 0:0",
+        ),
         (of("a", "file 0644 0:0", "1"), ""),
     ];
     for (other, want) in table {
@@ -147,7 +160,16 @@ fn every_kind_of_difference_is_seen() {
     let base = of(excepted, "file 0600 0:0", "1");
     let same = of(excepted, "file 0600 0:0", "1");
     assert!(base.differences(&same)[0].contains("does not differ"));
-    assert_eq!(base.differences(&of(excepted, "file 0600 0:0", "2")).len(), 0);
-    assert_eq!(base.differences(&of(excepted, "file 0644 0:0", "2")).len(), 1);
-    assert_eq!(undated("a:!:20778::::::\nb:*:1:0:9:7:::"), "a:!::::::\nb:*:0:9:7:::");
+    assert_eq!(
+        base.differences(&of(excepted, "file 0600 0:0", "2")).len(),
+        0
+    );
+    assert_eq!(
+        base.differences(&of(excepted, "file 0644 0:0", "2")).len(),
+        1
+    );
+    assert_eq!(
+        undated("a:!:20778::::::\nb:*:1:0:9:7:::"),
+        "a:!::::::\nb:*:0:9:7:::"
+    );
 }
