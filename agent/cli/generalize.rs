@@ -14,7 +14,7 @@ use crate::error::{Error, Exit, Result};
 use crate::host::Host;
 use crate::policy::Policy;
 use crate::record::seal::State;
-use crate::record::{JOURNAL, Journal, marker, seal};
+use crate::record::{Journal, marker, seal};
 use crate::resource::Place;
 use crate::verify::Finding;
 
@@ -77,7 +77,7 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
         return already(&host, io);
     }
     refuse(args, &host)?;
-    let mut journal = Journal::open(&host.root, JOURNAL)?;
+    let mut journal = Journal::resume(&host.root)?;
     journal.add(&setup::begin(
         if args.close { "close" } else { "generalize" },
         &policy,

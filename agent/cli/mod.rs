@@ -63,7 +63,7 @@ pub enum Verb {
     Firstboot(firstboot::FirstbootArgs),
     /// Audit: what was intended, what was baked, what is, and where they differ.
     Verify(verify::VerifyArgs),
-    /// Print shell completions.
+    /// Print shell completions, or write the man pages.
     Completions(completions::CompletionsArgs),
 }
 
@@ -104,7 +104,7 @@ impl Cli {
             Verb::Manifest(args) => manifest::run(args, root, io),
             Verb::Firstboot(args) => firstboot::run(args, root, io),
             Verb::Verify(args) => verify::run(args, root, io),
-            Verb::Completions(args) => completions::run(args, io),
+            Verb::Completions(args) => completions::run(args, root, io),
         }
     }
 }

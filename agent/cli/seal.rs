@@ -69,6 +69,8 @@ pub fn close(host: &Host, policy: &Policy, scope: &Scope, lock: Lock) -> Result<
     host.root.remove(JOURNAL)?;
     drop(lock);
     host.root.remove(LOCK)?;
+    // A closed seal on disk says that all else is on disk too.
+    host.root.sync()?;
     let digests = seal::digests(&host.root)?;
     if seal::read(&host.root)?.is_some_and(|seal| seal.state == State::Building) {
         seal::to_pending(&host.root, digests.clone(), host.clock.now())?;

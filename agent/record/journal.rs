@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{JOURNAL, STATE_DIR};
+use super::{JOURNAL, Record, STATE_DIR};
 use crate::error::{Context as _, Result};
 use crate::host::root::{Append, Attr, Root};
 use crate::host::{Evidence, Tombstone};
@@ -80,11 +80,25 @@ pub struct Journal {
 impl Journal {
     /// Opens the build's journal to append; a new one takes the salt, an old one keeps its own.
     pub fn build(root: &Root, new_salt: &str) -> Result<Self> {
-        let mut journal = Self::open(root, JOURNAL)?;
+        let mut journal = Self::resume(root)?;
         if evidence(root)?.salt.is_none() {
             journal.add(&Event::Salt {
                 salt: new_salt.to_owned(),
             })?;
+        }
+        Ok(journal)
+    }
+
+    /// Opens the build's journal to go on with it. A run that was cut off after folding it into the record has
+    /// removed it already: it is made again from the record, or salt and tombstones would be lost for good.
+    pub fn resume(root: &Root) -> Result<Self> {
+        let mut journal = Self::open(root, JOURNAL)?;
+        if evidence(root)?.salt.is_none()
+            && let Some(record) = Record::read(root)?
+        {
+            for event in record.to_events() {
+                journal.add(&event)?;
+            }
         }
         Ok(journal)
     }

@@ -32,6 +32,15 @@ impl Attr {
             gid: 0,
         }
     }
+
+    /// The caller's own with a mode: for files that a person asks for.
+    pub fn mine(mode: u32) -> Self {
+        Self {
+            mode,
+            uid: nix::unistd::geteuid().as_raw(),
+            gid: nix::unistd::getegid().as_raw(),
+        }
+    }
 }
 
 /// A file that is only ever appended to, one durable line at a time.
