@@ -20,7 +20,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let terminal = std::io::stderr().is_terminal();
     log(cli.verbose, terminal);
-    let stop = match signals::watch() {
+    // A verb without steps has no place to stop at: a signal ends it as it ends any program.
+    let stop = match cli.verb.has_steps().then(signals::watch).transpose() {
         Ok(stop) => stop,
         Err(error) => return end(&error),
     };
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
     let mut io = Io {
         out: &mut out,
         terminal,
-        stop: &move || stop.asked(),
+        stop: &move || stop.as_ref().and_then(signals::Stop::asked),
     };
     let result = cli.run(&mut io).and_then(|exit| {
         out.flush()

@@ -91,7 +91,7 @@ pub fn run(args: &BakeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit
     }
     setup::requires(&policy, &host)?;
     tracing::info!("profile {} on {}", policy.profile, host.context.evidence);
-    let lock = setup::lock(&host, "bake", args.wait)?;
+    let lock = setup::lock(&host, "bake", args.wait, io.stop)?;
     let mut journal = match place {
         Place::Node => begin_node(&mut host)?,
         _ => begin_build(&mut host, &policy, args.build_machine)?,

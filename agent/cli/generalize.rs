@@ -71,7 +71,7 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     if args.list {
         return list(&policy, &scope, io);
     }
-    let lock = setup::lock(&host, "generalize", args.wait)?;
+    let lock = setup::lock(&host, "generalize", args.wait, io.stop)?;
     setup::load_evidence(&mut host)?;
     if !args.close && seal::read(&host.root)?.map(|seal| seal.state) == Some(State::Pending) {
         return already(&host, io);

@@ -202,7 +202,7 @@ fn image_is_read_only_and_its_clones_are_independent() {
 #[test]
 fn apt_installs_from_the_pool_without_a_network() {
     let stock = rootfs::stock().unwrap();
-    let pool = pool::for_packages("socat", &["socat".to_owned()]).unwrap();
+    let pool = pool::for_packages(&["socat".to_owned()]).unwrap();
     let tree = Tree::of_stock(&stock.path, "apt").unwrap();
     pool::install(&pool.path, &tree.path()).unwrap();
     let machine = Machine::boot(&tree.path(), "apt", &logs()).unwrap();

@@ -55,7 +55,7 @@ impl Bench {
             LIMIT,
         );
         let policy = serde_json::from_str(&shown.unwrap()).unwrap();
-        let pool = pool::for_packages(PROFILE, &pool::wanted(&policy)).unwrap();
+        let pool = pool::for_packages(&pool::wanted(&policy)).unwrap();
         pool::install(&pool.path, &tree.path()).unwrap();
         Self {
             tree,

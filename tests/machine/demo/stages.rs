@@ -65,7 +65,7 @@ impl Demo<'_> {
         })?;
         let pool = story.stage("pool", "signed local package repository", || {
             let packages = agent::wanted_packages(&self.caller, self.binary)?;
-            let entry = pool::for_packages(PROFILE, &packages)?;
+            let entry = pool::for_packages(&packages)?;
             Ok((
                 entry.path,
                 format!("{} packages, {}", packages.len(), told(entry.built)),

@@ -30,15 +30,13 @@ pub(crate) fn wanted(policy: &serde_json::Value) -> Vec<String> {
 }
 
 /// The cached pool for `packages`, resolved against the stock root's own dpkg state.
-///
-/// A pool takes the place of an older one with the same name alone: tests with other wishes run beside each other.
-pub(crate) fn for_packages(name: &str, packages: &[String]) -> Result<cache::Entry> {
+pub(crate) fn for_packages(packages: &[String]) -> Result<cache::Entry> {
     let root = rootfs::stock()?.path;
     let mut inputs: Vec<&str> = vec!["pool 1"];
     let root_name = root.display().to_string();
     inputs.push(&root_name);
     inputs.extend(packages.iter().map(String::as_str));
-    cache::entry(&format!("pool-{name}"), &cache::key(&inputs), |dir| {
+    cache::entry("pool", &cache::key(&inputs), |dir| {
         if !packages.is_empty() {
             download(&root, packages, dir)?;
         }
