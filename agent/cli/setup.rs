@@ -106,9 +106,26 @@ pub fn root(root: Option<&Path>) -> Result<Root> {
 /// The host: the tree in `--root`, or this machine.
 pub fn host(root: Option<&Path>) -> Result<Host> {
     match root {
-        Some(dir) => Host::at_root(dir),
+        Some(dir) => {
+            not_this_machine(dir)?;
+            Host::at_root(dir)
+        }
         None => Host::live(),
     }
+}
+
+/// A tree needs no build marker and is closed at once, so this machine must never be taken for one.
+fn not_this_machine(dir: &Path) -> Result<()> {
+    let identity =
+        |path: &Path| Ok::<_, Error>(Root::open(path)?.meta("/")?.map(|m| (m.device, m.inode)));
+    if identity(dir)? != identity(Path::new("/"))? {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "--root {}: this is the root of the running system, not an unbooted tree",
+        dir.display()
+    ))
+    .hint("leave --root out to work on this machine"))
 }
 
 /// The policy of `--profile`, or the one that the last bake left in the tree.
@@ -127,12 +144,18 @@ pub fn policy(choice: &PolicyChoice, host: &Host) -> Result<Policy> {
 
 /// The policy that the tree carries; where a seal states its digest it must be those bytes.
 pub fn baked_policy(root: &Root) -> Result<Option<Policy>> {
-    let Some(bytes) = root.read(POLICY)? else {
-        return Ok(None);
-    };
     let sealed = seal::read(root)?
         .and_then(|seal| seal.digests)
         .map(|digests| digests.policy);
+    let Some(bytes) = root.read(POLICY)? else {
+        return match sealed {
+            None => Ok(None),
+            Some(_) => Err(
+                Error::host(format!("use {POLICY}: it was sealed and is missing"))
+                    .hint("this image can no longer audit itself; compare with --profile"),
+            ),
+        };
+    };
     let digest = crate::host::root::sha256(&bytes);
     if sealed.is_some_and(|sealed| sealed != digest) {
         return Err(Error::host(format!("use {POLICY}: it is not the policy that was sealed"))

@@ -9,7 +9,7 @@ use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, symlinkat, syncfs, unlinkat};
 
-use super::{Meta, Root, found, open_here, split};
+use super::{FileKind, Meta, Root, found, open_here, split};
 use crate::error::{Context as _, Error, Result};
 
 /// Mode and owner of what is written.
@@ -147,8 +147,11 @@ impl Root {
     /// A line that a crash tore off is ended first, so that the next one stands alone.
     pub fn append(&self, path: &str, mode: u32) -> Result<Append> {
         let doing = || format!("open {path} to append");
-        let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
+        // Read and write, not blocking: opening a pipe must fail below instead of waiting for a reader.
+        let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
+        let flags = flags | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let fd = self.open_at(path, flags, mode).context(doing)?;
+        own(&fd, mode, path)?;
         let torn = self
             .read(path)?
             .is_some_and(|b| b.last().is_some_and(|last| *last != b'\n'));
@@ -215,6 +218,28 @@ fn place_dir(dir: &OwnedFd, name: &str, attr: Attr) -> nix::Result<()> {
         }
         other => other,
     }
+}
+
+/// Insists on a regular file and makes it as if it had been created now: what is written to it may be secret.
+pub(super) fn own(file: &impl AsFd, mode: u32, path: &str) -> Result<()> {
+    let doing = || format!("make {path} our own");
+    let meta = Meta::of(&fstat(file).context(doing)?);
+    if meta.kind != FileKind::File {
+        return Err(Error::host(format!(
+            "write {path}: it is a {}, not a regular file",
+            meta.kind
+        ))
+        .hint(format!("remove {path} and run it again")));
+    }
+    let attr = Attr {
+        mode,
+        uid: nix::unistd::geteuid().as_raw(),
+        gid: nix::unistd::getegid().as_raw(),
+    };
+    if (meta.mode, meta.uid, meta.gid) == (attr.mode, attr.uid, attr.gid) {
+        return Ok(());
+    }
+    set(file, attr).context(doing)
 }
 
 /// Owner first: changing it clears setuid and setgid (chown(2)).
