@@ -147,7 +147,7 @@ fn a_directory_is_never_seen_without_its_mode() {
 fn names_that_are_no_text_are_removed_too() {
     use std::os::unix::ffi::OsStrExt as _;
     let (dir, root, _outside) = tree();
-    let name = std::ffi::OsStr::from_bytes(b"\xff\xfe");
+    let name = OsStr::from_bytes(b"\xff\xfe");
     for above in ["a", "b/c"] {
         let at = dir.path().join(above).join(name);
         std::fs::create_dir_all(&at).unwrap();
@@ -163,7 +163,7 @@ fn names_that_are_no_text_are_removed_too() {
 fn what_is_appended_to_is_a_regular_file_that_others_cannot_read() {
     use std::os::unix::fs::PermissionsExt as _;
     let (dir, root, _outside) = tree();
-    nix::unistd::mkfifo(&dir.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    nix::unistd::mkfifo(&dir.path().join("pipe"), Mode::S_IRWXU).unwrap();
     for error in [
         root.append("/pipe", 0o600).unwrap_err(),
         root.try_lock("/pipe", "me").unwrap_err(),
