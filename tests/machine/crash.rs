@@ -98,9 +98,12 @@ fn judge(bench: &Bench) {
         differences.join("\n")
     );
     bench.ok(&["verify"]);
-    let [mine, theirs] = [bench.read(RECORD), String::new()];
-    assert!(theirs.is_empty() && !mine.is_empty());
-    let record = report(&mine);
+    for args in [&BAKE[..], &GENERALIZE] {
+        assert_eq!(bench.run(args).code, 4, "{args:?} on a closed image");
+    }
+    let after = Snapshot::of(&bench.root());
+    assert_eq!(tree.changes(&after), [""; 0], "a refusal left a trace");
+    let record = report(&bench.read(RECORD));
     let stones = record["tombstones"].as_array().map_or(0, Vec::len);
     assert!(
         record["salt"].is_string() && stones > 0,

@@ -56,6 +56,13 @@ impl Snapshot {
             .filter_map(|path| difference(path, self.0.get(path), other.0.get(path)))
             .collect()
     }
+
+    /// Every difference at all: for one tree at two times.
+    pub(super) fn changes(&self, later: &Self) -> Vec<String> {
+        let paths = self.0.keys().chain(later.0.keys());
+        let changed = paths.filter(|path| self.0.get(*path) != later.0.get(*path));
+        changed.cloned().collect()
+    }
 }
 
 fn difference(path: &str, left: Option<&Entry>, right: Option<&Entry>) -> Option<String> {
