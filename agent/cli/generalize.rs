@@ -12,7 +12,7 @@ use super::verify::line;
 use super::{Io, output, setup};
 use crate::apply::{Outcome, Run};
 use crate::error::{Error, Exit, Result};
-use crate::host::{Host, Where};
+use crate::host::{Cmd, Host, Where, context};
 use crate::policy::Policy;
 use crate::record::seal::State;
 use crate::record::{Journal, marker, seal};
@@ -74,6 +74,9 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     }
     // Asked twice: before the lock, because a refusal must leave no trace in a sealed image, and under it.
     turn(args, &host)?;
+    if args.close {
+        shutting_down(&host)?;
+    }
     let lock = setup::lock(&host, "generalize", args.wait, io.stop)?;
     setup::load_evidence(&mut host)?;
     let turn = turn(args, &host)?;
@@ -145,6 +148,7 @@ fn turn(args: &GeneralizeArgs, host: &Host) -> Result<Turn> {
     let pending = seal::read(&host.root)?.is_some_and(|seal| seal.state == State::Pending);
     if args.close || (pending && host.context.place == Where::Root) {
         seal::admit(&host.root, seal::Verb::Close)?;
+        marker::refuse_cluster(&host.root)?;
         return Ok(Turn::Close);
     }
     if pending {
@@ -152,6 +156,32 @@ fn turn(args: &GeneralizeArgs, host: &Host) -> Result<Turn> {
     }
     seal::admit(&host.root, seal::Verb::Generalize)?;
     Ok(Turn::Generalize)
+}
+
+/// A seal that is closed while people are logged in and daemons write would vouch for what comes after it.
+fn shutting_down(host: &Host) -> Result<()> {
+    if !context::detect().has_manager() {
+        return Ok(());
+    }
+    let asked = host
+        .exec
+        .run(&Cmd::new(["systemctl", "is-system-running"]))?;
+    let state = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+    if !in_use(&state) {
+        return Ok(());
+    }
+    Err(
+        Error::refused(format!("close the seal: this machine is in use ({state})"))
+            .hint("power it off: nodeagent-close.service closes the seal at shutdown"),
+    )
+}
+
+/// The states of a manager that is not shutting down (systemctl(1)); one that cannot be asked any more is.
+fn in_use(state: &str) -> bool {
+    matches!(
+        state,
+        "initializing" | "starting" | "running" | "degraded" | "maintenance"
+    )
 }
 
 fn list(policy: &Policy, scope: &crate::plan::Scope, io: &mut Io<'_>) -> Result<Exit> {
@@ -166,6 +196,7 @@ fn list(policy: &Policy, scope: &crate::plan::Scope, io: &mut Io<'_>) -> Result<
 
 /// A second call on a pending machine only makes sure that the closing unit will run.
 fn already(host: &Host, io: &mut Io<'_>) -> Result<Exit> {
+    marker::refuse_cluster(&host.root)?;
     super::seal::hand_over(host)?;
     output::text(
         io,
@@ -210,4 +241,25 @@ fn report(
     } else {
         Exit::Failed
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_use;
+
+    #[test]
+    fn only_a_machine_that_shuts_down_is_closed() {
+        for state in [
+            "running",
+            "degraded",
+            "starting",
+            "initializing",
+            "maintenance",
+        ] {
+            assert!(in_use(state), "{state}");
+        }
+        for state in ["stopping", "offline", "unknown", ""] {
+            assert!(!in_use(state), "{state}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use crate::error::{Context as _, Result};
 use crate::host::Host;
 use crate::host::root::{Attr, Lock, Root, sha256};
 use crate::manifest::build::{Inputs, build};
-use crate::manifest::canonical;
+use crate::manifest::{Manifest, canonical};
 use crate::observe::{facts, inventory, observe};
 use crate::plan::{Plan, Scope};
 use crate::policy::Policy;
@@ -116,7 +116,13 @@ fn write(host: &Host, policy: &Policy, scope: &Scope) -> Result<Sealed> {
         inventory: inventory::take(&view)?,
         time: host.clock.stamp(),
     };
-    let bytes = build(inputs).bytes()?;
+    let mut manifest = build(inputs);
+    if host.closing
+        && let Some(at) = stated_time(&host.root)?
+    {
+        manifest.built_at = at;
+    }
+    let bytes = manifest.bytes()?;
     host.root.write(MANIFEST, &bytes, Attr::root(0o644))?;
     let mut record = Record::from_journal(&host.root)?;
     record.listeners = inventory::listeners(&host.root)?;
@@ -140,4 +146,11 @@ fn write(host: &Host, policy: &Policy, scope: &Scope) -> Result<Sealed> {
         manifest: sha256(&bytes),
         findings,
     })
+}
+
+/// The time that `generalize` stated: a unit at shutdown has no SOURCE_DATE_EPOCH, and the seal is that of generalize.
+fn stated_time(root: &Root) -> Result<Option<String>> {
+    let bytes = root.read(MANIFEST)?.unwrap_or_default();
+    let manifest: Option<Manifest> = serde_json::from_slice(&bytes).ok();
+    Ok(manifest.map(|manifest| manifest.built_at))
 }

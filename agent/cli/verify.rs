@@ -11,7 +11,7 @@ use crate::error::{Exit, Result};
 use crate::manifest::canonical::rfc3339;
 use crate::observe::observe;
 use crate::plan::Plan;
-use crate::record::stamp;
+use crate::record::{seal, stamp};
 use crate::verify::{Finding, Verdict, further, judge};
 
 /// Arguments of `verify`.
@@ -55,7 +55,7 @@ pub fn run(args: &VerifyArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Ex
     } else {
         Vec::new()
     };
-    let today = rfc3339(host.clock.now());
+    let today = rfc3339(seal::judging_time(&host.root, host.clock.now())?);
     let verdict = judge(&policy, &plan, beside, today.get(..10).unwrap_or_default());
     if args.json {
         output::json(io, &verdict)?;
