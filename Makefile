@@ -5,11 +5,13 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 TRIPLE := x86_64-unknown-linux-gnu
 RELEASE := $(TARGET_DIR)/$(TRIPLE)/release
 BINARY := $(RELEASE)/nodeagent
+PREFIX := /usr
+SHARE = $(DESTDIR)$(PREFIX)/share
 
 # What the build, the tests and the demo call, as Debian 12 packages.
 PACKAGES := gcc libc6-dev binutils file ca-certificates \
   mmdebstrap apt-utils gnupg \
-  systemd systemd-container util-linux iproute2 procps bsdutils perl-base
+  systemd systemd-container util-linux iproute2 procps bsdutils perl-base groff-base
 
 .PHONY: build deps static check test demo install clean
 
@@ -48,7 +50,12 @@ demo: static
 	@$(RELEASE)/examples/demo $(BINARY)
 
 install: static
-	install -D -m 0755 $(BINARY) $(DESTDIR)/usr/bin/nodeagent
+	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/nodeagent
+	install -d $(addprefix $(SHARE)/,man/man1 bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	$(BINARY) completions --man $(SHARE)/man/man1
+	$(BINARY) completions bash > $(SHARE)/bash-completion/completions/nodeagent
+	$(BINARY) completions zsh > $(SHARE)/zsh/site-functions/_nodeagent
+	$(BINARY) completions fish > $(SHARE)/fish/vendor_completions.d/nodeagent.fish
 
 clean:
 	cargo clean

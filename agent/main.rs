@@ -5,9 +5,9 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use nodeagent::cli::{Cli, Io};
+use nodeagent::cli::{Cli, Io, output};
 use nodeagent::error::{Error, Exit};
-use nodeagent::host::{exec, signals};
+use nodeagent::host::{environment, exec, signals};
 use nodeagent::policy::Mistakes;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -20,7 +20,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let terminal = std::io::stderr().is_terminal();
     log(cli.verbose, terminal);
-    let stop = match signals::watch() {
+    // A verb without steps has no place to stop at: a signal ends it as it ends any program.
+    let stop = match cli.verb.has_steps().then(signals::watch).transpose() {
         Ok(stop) => stop,
         Err(error) => return end(&error),
     };
@@ -28,16 +29,33 @@ fn main() -> ExitCode {
     let mut io = Io {
         out: &mut out,
         terminal,
-        stop: &move || stop.asked(),
+        stop: &move || stop.as_ref().and_then(signals::Stop::asked),
     };
     let result = cli.run(&mut io).and_then(|exit| {
         out.flush()
-            .map_err(|e| Error::host("write to stdout").because(e))?;
+            .map_err(|e| Error::host(output::STDOUT).because(e))?;
         Ok(exit)
     });
     match result {
         Ok(exit) => ExitCode::from(exit.code()),
+        // `nodeagent plan | head`: whoever reads has seen enough; as if SIGPIPE had ended this process.
+        Err(error) if output::reader_left(&error) => ExitCode::from(Exit::Signal(13).code()),
         Err(error) => end(&error),
+    }
+}
+
+/// stderr that nobody reads is no reason to stop in the middle of a bake.
+#[derive(Debug)]
+struct Log;
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        // The logger would tell the failure to the same stderr and panic.
+        Ok(std::io::stderr().write(bytes).unwrap_or(bytes.len()))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -48,10 +66,10 @@ fn log(verbose: u8, terminal: bool) {
         _ => LevelFilter::TRACE,
     };
     let log = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| Log)
         .with_max_level(level)
         .with_target(false)
-        .with_ansi(terminal);
+        .with_ansi(terminal && !environment::no_color());
     if terminal {
         log.without_time().init();
     } else {
@@ -59,10 +77,7 @@ fn log(verbose: u8, terminal: bool) {
     }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the one place where an error becomes text for a person"
-)]
+/// The one place where an error becomes text for a person.
 fn end(error: &Error) -> ExitCode {
     // Mistakes in a policy are a page of their own; the sum comes after them, where the eye ends.
     let mistakes = Mistakes::of(error).map_or_else(String::new, |list| format!("{list}\n"));
@@ -73,7 +88,10 @@ fn end(error: &Error) -> ExitCode {
         cause = inner.source();
     }
     lines.extend(error.next_step().map(|hint| format!("  next: {hint}")));
-    eprintln!("{}", lines.join("\n"));
+    lines.push(String::new());
+    // There is nobody left to tell if this fails; the exit code still says it.
+    Log.write_all(output::clean(&lines.join("\n")).as_bytes())
+        .ok();
     let exit: Exit = error.exit();
     ExitCode::from(exit.code())
 }

@@ -13,6 +13,7 @@
 
 mod cli;
 mod flow;
+mod house;
 mod kinds;
 mod layering;
 mod machine;
@@ -21,5 +22,6 @@ mod policy;
 mod sandbox;
 mod scrub;
 mod seal;
+mod streams;
 mod support;
 mod units;

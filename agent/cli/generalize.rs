@@ -1,6 +1,7 @@
 //! `generalize`: removes what must not be cloned, writes the manifest, seals, and proves it in the same process.
 //! It is separate because it is the one verb that ends a build.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use clap::Args;
@@ -11,7 +12,7 @@ use super::verify::line;
 use super::{Io, output, setup};
 use crate::apply::{Outcome, Run};
 use crate::error::{Error, Exit, Result};
-use crate::host::{Cmd, Host, context};
+use crate::host::{Cmd, Host, Where, context};
 use crate::policy::Policy;
 use crate::record::seal::State;
 use crate::record::{Journal, marker, seal};
@@ -39,7 +40,7 @@ pub struct GeneralizeArgs {
     /// Called by nodeagent-close.service at power off.
     #[arg(long, hide = true)]
     close: bool,
-    /// For the crash tests: end this process with SIGKILL after the N-th recorded step.
+    /// For the crash tests: end this process with SIGKILL after the N-th recorded step or stage of the seal.
     #[arg(long, hide = true, value_name = "N")]
     die_after: Option<usize>,
 }
@@ -71,18 +72,26 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     if args.list {
         return list(&policy, &scope, io);
     }
+    // Asked twice: before the lock, because a refusal must leave no trace in a sealed image, and under it.
+    turn(args, &host)?;
     if args.close {
         shutting_down(&host)?;
     }
-    let lock = setup::lock(&host, "generalize", args.wait)?;
+    let lock = setup::lock(&host, "generalize", args.wait, io.stop)?;
     setup::load_evidence(&mut host)?;
-    if !args.close && seal::read(&host.root)?.map(|seal| seal.state) == Some(State::Pending) {
-        return already(&host, io);
+    let turn = turn(args, &host)?;
+    match turn {
+        Turn::Already => return already(&host, io),
+        Turn::Generalize => marker::admit(&host)?,
+        Turn::Close => {}
     }
-    refuse(args, &host)?;
     let mut journal = Journal::resume(&host.root)?;
     journal.add(&setup::begin(
-        if args.close { "close" } else { "generalize" },
+        if turn == Turn::Close {
+            "close"
+        } else {
+            "generalize"
+        },
         &policy,
         &host,
     )?)?;
@@ -111,8 +120,13 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
         return Ok(exit);
     }
     drop(journal);
-    let sealed = if args.close || !host.context.has_manager() {
-        close(&host, &policy, &scope, lock)?
+    let stages = Cell::new(outcome.steps.len());
+    let stage = || {
+        stages.set(stages.get() + 1);
+        setup::die_after(die, stages.get());
+    };
+    let sealed = if turn == Turn::Close || !host.context.has_manager() {
+        close(&host, &policy, &scope, lock, &stage)?
     } else {
         pending(&host, &policy, &scope, lock)?
     };
@@ -120,13 +134,28 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     report(args, &policy, &outcome, (&sealed, seconds), io)
 }
 
-fn refuse(args: &GeneralizeArgs, host: &Host) -> Result<()> {
-    if args.close {
+/// What is left to be done, by the state of the seal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Generalize,
+    Close,
+    Already,
+}
+
+/// Refuses where nothing may be done. A tree that is `pending` was left so by a kill, here or at its power off:
+/// it is worked through once more and closed, for no unit would ever do that.
+fn turn(args: &GeneralizeArgs, host: &Host) -> Result<Turn> {
+    let pending = seal::read(&host.root)?.is_some_and(|seal| seal.state == State::Pending);
+    if args.close || (pending && host.context.place == Where::Root) {
         seal::admit(&host.root, seal::Verb::Close)?;
-        return marker::refuse_cluster(&host.root);
+        marker::refuse_cluster(&host.root)?;
+        return Ok(Turn::Close);
+    }
+    if pending {
+        return Ok(Turn::Already);
     }
     seal::admit(&host.root, seal::Verb::Generalize)?;
-    marker::admit(host)
+    Ok(Turn::Generalize)
 }
 
 /// A seal that is closed while people are logged in and daemons write would vouch for what comes after it.

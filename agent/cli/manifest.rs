@@ -5,10 +5,12 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::{Io, setup};
+use super::{Io, output, setup};
 use crate::error::{Context as _, Error, Exit, Result};
+use crate::host::Root;
+use crate::host::root::sha256;
 use crate::manifest::Manifest;
-use crate::record::MANIFEST;
+use crate::record::{MANIFEST, seal};
 
 /// Arguments of `manifest`.
 #[derive(Debug, Args)]
@@ -28,15 +30,30 @@ pub fn run(args: &ManifestArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<
         Error::host(format!("read {MANIFEST}: there is none"))
             .hint("it is written by `nodeagent generalize`")
     })?;
-    let text = if args.json {
-        bytes
+    as_sealed(&root, &bytes)?;
+    if args.json {
+        io.out.write_all(&bytes).context(|| output::STDOUT)?;
     } else {
         let manifest: Manifest =
             serde_json::from_slice(&bytes).context(|| format!("read {MANIFEST} as a manifest"))?;
-        summary(&manifest).into_bytes()
-    };
-    io.out.write_all(&text).context(|| "write to stdout")?;
+        output::text(io, &summary(&manifest))?;
+    }
     Ok(Exit::Ok)
+}
+
+/// Prints nothing that somebody edited since; one that was never sealed is printed with a warning.
+fn as_sealed(root: &Root, bytes: &[u8]) -> Result<()> {
+    let Some(digests) = seal::read(root)?.and_then(|seal| seal.digests) else {
+        tracing::warn!("{MANIFEST} belongs to no seal: nothing says that it was not edited");
+        return Ok(());
+    };
+    if digests.manifest == sha256(bytes) {
+        return Ok(());
+    }
+    Err(Error::host(format!(
+        "print {MANIFEST}: it is not the one that was sealed"
+    ))
+    .hint("something edited it; `nodeagent verify` tells what else changed"))
 }
 
 fn summary(m: &Manifest) -> String {

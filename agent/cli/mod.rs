@@ -63,8 +63,15 @@ pub enum Verb {
     Firstboot(firstboot::FirstbootArgs),
     /// Audit: what was intended, what was baked, what is, and where they differ.
     Verify(verify::VerifyArgs),
-    /// Print shell completions.
+    /// Print shell completions, or write the man pages.
     Completions(completions::CompletionsArgs),
+}
+
+impl Verb {
+    /// Whether it works step by step, so that a signal is to stop it between two of them.
+    pub fn has_steps(&self) -> bool {
+        matches!(self, Verb::Bake(_) | Verb::Generalize(_))
+    }
 }
 
 /// Where a verb writes and how it learns that it shall stop.
@@ -97,7 +104,7 @@ impl Cli {
             Verb::Manifest(args) => manifest::run(args, root, io),
             Verb::Firstboot(args) => firstboot::run(args, root, io),
             Verb::Verify(args) => verify::run(args, root, io),
-            Verb::Completions(args) => completions::run(args, io),
+            Verb::Completions(args) => completions::run(args, root, io),
         }
     }
 }

@@ -12,6 +12,9 @@ use crate::error::{Context as _, Error, Result};
 use crate::plan::Plan;
 use crate::resource::Phase;
 
+/// What is being done when stdout fails.
+pub const STDOUT: &str = "write to stdout";
+
 /// A plan as JSON.
 #[derive(Debug, Serialize)]
 pub struct PlanView<'a> {
@@ -28,14 +31,34 @@ pub struct PlanView<'a> {
 pub fn json(io: &mut Io<'_>, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_vec_pretty(value).context(|| "write JSON")?;
     text.push(b'\n');
-    io.out.write_all(&text).context(|| "write to stdout")
+    io.out.write_all(&text).context(|| STDOUT)
 }
 
 /// Prints text on stdout.
 pub fn text(io: &mut Io<'_>, text: &str) -> Result<()> {
-    io.out
-        .write_all(text.as_bytes())
-        .context(|| "write to stdout")
+    io.out.write_all(clean(text).as_bytes()).context(|| STDOUT)
+}
+
+/// Text without control characters: names of files and values of a host or a policy may hold any byte.
+pub fn clean(text: &str) -> String {
+    let clean = |c: char| match c.is_control() && c != '\n' && c != '\t' {
+        true => '\u{fffd}',
+        false => c,
+    };
+    text.chars().map(clean).collect()
+}
+
+/// Whether an error is that nobody reads stdout any more.
+pub fn reader_left(error: &Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        let io = inner.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
+            return error.to_string() == STDOUT;
+        }
+        cause = inner.source();
+    }
+    false
 }
 
 /// What a run did, for people: failures with their next step, then one line of figures.

@@ -60,21 +60,34 @@ pub fn hand_over(host: &Host) -> Result<()> {
 }
 
 /// Closes the seal. Nothing may write to the tree after this.
-pub fn close(host: &Host, policy: &Policy, scope: &Scope, lock: Lock) -> Result<Sealed> {
+/// A kill may come between any two stages, and the next run goes on: `pending` comes before the journal goes,
+/// so that no bake begins another one. `stage` is called after each.
+pub fn close(
+    host: &Host,
+    policy: &Policy,
+    scope: &Scope,
+    lock: Lock,
+    stage: &dyn Fn(),
+) -> Result<Sealed> {
     let mut sealed = write(host, policy, scope)?;
     if !sealed.findings.is_empty() {
         return Ok(sealed);
     }
-    marker::remove(&host.root)?;
-    host.root.remove(JOURNAL)?;
-    drop(lock);
-    host.root.remove(LOCK)?;
-    // A closed seal on disk says that all else is on disk too.
-    host.root.sync()?;
+    stage();
     let digests = seal::digests(&host.root)?;
     if seal::read(&host.root)?.is_some_and(|seal| seal.state == State::Building) {
         seal::to_pending(&host.root, digests.clone(), host.clock.now())?;
     }
+    stage();
+    marker::remove(&host.root)?;
+    stage();
+    host.root.remove(JOURNAL)?;
+    stage();
+    drop(lock);
+    host.root.remove(LOCK)?;
+    stage();
+    // A closed seal on disk says that all else is on disk too.
+    host.root.sync()?;
     seal::to_closed(&host.root, digests, host.clock.now())?;
     host.root.sync()?;
     sealed.state = State::Closed;

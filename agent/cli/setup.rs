@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::apply::Outcome;
-use crate::error::{Context as _, Error, Exit, Result};
+use crate::error::{Context as _, Error, Exit, Kind, Result};
 use crate::host::root::{Attr, Lock};
 use crate::host::{Host, Root};
 use crate::observe::facts;
@@ -178,28 +178,35 @@ pub fn load_evidence(host: &mut Host) -> Result<()> {
     Ok(())
 }
 
-/// Takes the lock of writing verbs, or refuses and says who has it.
-pub fn lock(host: &Host, verb: &str, wait: bool) -> Result<Lock> {
+/// Takes the lock of writing verbs, or refuses and says who has it; with `wait`, until a signal asks to stop.
+pub fn lock(host: &Host, verb: &str, wait: bool, stop: &dyn Fn() -> Option<i32>) -> Result<Lock> {
     host.root.make_dir(STATE_DIR, Attr::root(0o700))?;
     let holder = format!(
         "{verb}, process {}, since {}",
         std::process::id(),
         crate::manifest::canonical::rfc3339(host.clock.now())
     );
+    let mut told = String::new();
     loop {
-        match host.root.try_lock(LOCK, &holder)? {
+        let who = match host.root.try_lock(LOCK, &holder)? {
             Ok(lock) => return Ok(lock),
-            Err(who) if !wait => {
-                return Err(
-                    Error::refused(format!("{verb}: another nodeagent works here: {who}"))
-                        .hint("wait for it, or give --wait"),
-                );
-            }
-            Err(who) => {
-                tracing::info!("waiting for {who}");
-                host.clock.sleep(std::time::Duration::from_secs(1));
-            }
+            Err(who) => who,
+        };
+        if !wait {
+            return Err(
+                Error::refused(format!("{verb}: another nodeagent works here: {who}"))
+                    .hint("wait for it, or give --wait"),
+            );
         }
+        if let Some(signal) = stop() {
+            let what = format!("stopped by signal {signal} while waiting for {who}");
+            return Err(Error::new(Kind::Interrupted(signal), what).hint("nothing was done"));
+        }
+        if who != told {
+            tracing::info!("waiting for {who}");
+            told = who;
+        }
+        host.clock.sleep(std::time::Duration::from_millis(200));
     }
 }
 

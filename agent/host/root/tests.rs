@@ -112,6 +112,38 @@ fn the_second_holder_learns_who_is_first() {
 }
 
 #[test]
+fn a_directory_is_never_seen_without_its_mode() {
+    let (dir, root, _outside) = tree();
+    // What a killed one left beside it: a directory, or the file of a write.
+    std::fs::create_dir(dir.path().join(".a.nodeagent")).unwrap();
+    root.make_dir("/a", own(0o755)).unwrap();
+    std::fs::write(dir.path().join("a/.b.nodeagent"), "torn").unwrap();
+    root.make_dir("/a/b", own(0o750)).unwrap();
+    assert_eq!(root.list("/").unwrap(), ["a"]);
+    assert_eq!(root.list("/a").unwrap(), ["b"]);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let order = std::sync::atomic::Ordering::Relaxed;
+    let path = dir.path().join("a/parent");
+    let seen = std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut seen = std::collections::BTreeSet::new();
+            while !done.load(order) {
+                let meta = std::fs::symlink_metadata(&path).ok();
+                seen.extend(meta.map(|meta| std::os::unix::fs::MetadataExt::mode(&meta) & 0o7777));
+            }
+            seen
+        });
+        for _ in 0..2000 {
+            root.make_dir("/a/parent", own(0o751)).unwrap();
+            root.remove("/a/parent").unwrap();
+        }
+        done.store(true, order);
+        watcher.join().unwrap()
+    });
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [0o751]);
+}
+
+#[test]
 fn names_that_are_no_text_are_removed_too() {
     use std::os::unix::ffi::OsStrExt as _;
     let (dir, root, _outside) = tree();
