@@ -7,13 +7,20 @@ use crate::{
     nodes,
     story::Story,
     summary::{Bake, Plan, Sealed, Summary},
-    support::machine::{Result, doing, nspawn::Machine, pool, rootfs, seed::Seed, tree::Tree},
+    support::machine::{Result, doing, nspawn::Machine, pool, rootfs, run, seed::Seed, tree::Tree},
     traces::{self, BUILDER, KEY_COMMENT},
 };
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+/// The build time that generalize is given, and how the manifest spells it.
+const EPOCH: &str = "SOURCE_DATE_EPOCH=1700000000";
+const STATED: &str = "2023-11-14T22:13:20Z";
+/// For a call that must refuse.
+const HAND: Duration = Duration::from_mins(1);
 
 /// The public key with which the builder was reached.
 const BUILDER_KEY: &str =
@@ -143,16 +150,18 @@ impl Demo<'_> {
     /// Generalizes, powers off, and freezes what is left on the disk.
     fn generalize(&self, story: &mut Story, machine: Machine, mut tree: Tree) -> Result<Tree> {
         story.stage("generalize", "nodeagent generalize", || {
-            let argv = [INSTALLED, "generalize", "--json"];
+            let argv = ["env", EPOCH, INSTALLED, "generalize", "--json"];
             let report = self
                 .caller
                 .machine(&machine, "generalize", &argv)?
                 .expect_exit(0)?;
             Ok(((), format!("{} changes", report.number("changes")?)))
         })?;
+        refuses_to_close_by_hand(&machine)?;
         story.stage("power_off", "build machine: power off", || {
             machine.power_off()?;
             tree.freeze()?;
+            keeps_the_stated_time(&tree)?;
             Ok((tree, "the image is read-only from here".to_owned()))
         })
     }
@@ -193,4 +202,29 @@ fn seal_state(tree: &Path) -> Result<String> {
 
 fn told(built: bool) -> String {
     if built { "made now" } else { "from the cache" }.to_owned()
+}
+
+/// A seal that is closed while the machine is in use would vouch for what comes after it.
+fn refuses_to_close_by_hand(machine: &Machine) -> Result<()> {
+    let mut close = machine.command(&[INSTALLED, "generalize", "--close"]);
+    let said = run::run(&mut close, HAND)?;
+    if said.code == 4 && said.stderr.contains("in use") {
+        return Ok(());
+    }
+    Err(format!(
+        "closing a running machine by hand: exit {}, not 4: {}",
+        said.code, said.stderr
+    ))
+}
+
+/// The unit that closes at power off has no SOURCE_DATE_EPOCH and must not state a time of its own.
+fn keeps_the_stated_time(tree: &Tree) -> Result<()> {
+    let path = tree.path().join("etc/packer-build/image-manifest.json");
+    let text = fs::read_to_string(&path).map_err(|e| doing("reading", &path, &e))?;
+    if text.contains(STATED) {
+        return Ok(());
+    }
+    Err(format!(
+        "the manifest does not state {STATED}, the time that generalize was given"
+    ))
 }
