@@ -58,11 +58,6 @@ impl std::io::Write for Log {
     }
 }
 
-/// NO_COLOR (no-color.org): present and not empty. clap and indicatif look at it by themselves.
-fn colour(terminal: bool) -> bool {
-    terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
 fn log(verbose: u8, terminal: bool) {
     let level = match verbose {
         0 => LevelFilter::INFO,
@@ -72,12 +67,12 @@ fn log(verbose: u8, terminal: bool) {
     let log = tracing_subscriber::fmt()
         .with_writer(|| Log)
         .with_max_level(level)
-        .with_target(false)
-        .with_ansi(colour(terminal));
+        .with_target(false);
     if terminal {
+        // Colours by default, unless NO_COLOR (no-color.org) is set.
         log.without_time().init();
     } else {
-        log.init();
+        log.with_ansi(false).init();
     }
 }
 
