@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use nodeagent::cli::{Cli, Io, output};
 use nodeagent::error::{Error, Exit};
-use nodeagent::host::{exec, signals};
+use nodeagent::host::{environment, exec, signals};
 use nodeagent::policy::Mistakes;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -20,7 +20,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let terminal = std::io::stderr().is_terminal();
     log(cli.verbose, terminal);
-    let stop = match signals::watch() {
+    // A verb without steps has no place to stop at: a signal ends it as it ends any program.
+    let stop = match cli.verb.has_steps().then(signals::watch).transpose() {
         Ok(stop) => stop,
         Err(error) => return end(&error),
     };
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
     let mut io = Io {
         out: &mut out,
         terminal,
-        stop: &move || stop.asked(),
+        stop: &move || stop.as_ref().and_then(signals::Stop::asked),
     };
     let result = cli.run(&mut io).and_then(|exit| {
         out.flush()
@@ -67,12 +68,12 @@ fn log(verbose: u8, terminal: bool) {
     let log = tracing_subscriber::fmt()
         .with_writer(|| Log)
         .with_max_level(level)
-        .with_target(false);
+        .with_target(false)
+        .with_ansi(terminal && !environment::no_color());
     if terminal {
-        // Colours by default, unless NO_COLOR (no-color.org) is set.
         log.without_time().init();
     } else {
-        log.with_ansi(false).init();
+        log.init();
     }
 }
 

@@ -14,6 +14,7 @@
 mod audit;
 mod cli;
 mod flow;
+mod house;
 mod kinds;
 mod layering;
 mod machine;

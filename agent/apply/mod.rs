@@ -94,15 +94,36 @@ impl std::fmt::Debug for Run<'_> {
 
 impl Run<'_> {
     /// Works through all phases. Later phases build on earlier ones, so the first phase with a failure is the last.
+    /// A run that a signal or an error ends is ended in the journal here; any other by the verb, with its exit code.
     pub fn go(&mut self, host: &mut Host, journal: &mut Journal) -> Result<Outcome> {
         let mut outcome = Outcome::default();
+        let Err(error) = self.phases(host, journal, &mut outcome) else {
+            return Ok(outcome);
+        };
+        let end = Event::End {
+            time: host.clock.now(),
+            changes: outcome.steps.len(),
+            exit: error.exit().code(),
+        };
+        if let Err(also) = journal.add(&end) {
+            tracing::warn!("{}", also.one_line());
+        }
+        Err(error)
+    }
+
+    fn phases(
+        &mut self,
+        host: &mut Host,
+        journal: &mut Journal,
+        outcome: &mut Outcome,
+    ) -> Result<()> {
         for phase in Phase::ALL {
-            self.phase(*phase, host, journal, &mut outcome)?;
+            self.phase(*phase, host, journal, outcome)?;
             if !outcome.failed.is_empty() {
                 break;
             }
         }
-        Ok(outcome)
+        Ok(())
     }
 
     fn phase(

@@ -97,7 +97,13 @@ pub fn run(args: &BakeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit
     }
     setup::requires(&policy, &host)?;
     tracing::info!("profile {} on {}", policy.profile, host.context.evidence);
-    let lock = setup::lock(&host, "bake", args.wait)?;
+    // Asked again under the lock; here, because a refusal must leave no trace in a sealed image.
+    let verb = match place {
+        Place::Node => seal::Verb::Node,
+        _ => seal::Verb::Bake,
+    };
+    seal::admit(&host.root, verb)?;
+    let lock = setup::lock(&host, "bake", args.wait, io.stop)?;
     let mut journal = match place {
         Place::Node => begin_node(&mut host)?,
         _ => begin_build(&mut host, &policy, args.build_machine)?,

@@ -1,6 +1,7 @@
 //! `generalize`: removes what must not be cloned, writes the manifest, seals, and proves it in the same process.
 //! It is separate because it is the one verb that ends a build.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use clap::Args;
@@ -11,10 +12,10 @@ use super::verify::line;
 use super::{Io, output, setup};
 use crate::apply::{Outcome, Run};
 use crate::error::{Error, Exit, Result};
-use crate::host::Host;
+use crate::host::{Cmd, Host, Where, context};
 use crate::policy::Policy;
 use crate::record::seal::State;
-use crate::record::{JOURNAL, Journal, marker, seal};
+use crate::record::{Journal, marker, seal};
 use crate::resource::Place;
 use crate::verify::Finding;
 
@@ -39,7 +40,7 @@ pub struct GeneralizeArgs {
     /// Called by nodeagent-close.service at power off.
     #[arg(long, hide = true)]
     close: bool,
-    /// For the crash tests: end this process with SIGKILL after the N-th recorded step.
+    /// For the crash tests: end this process with SIGKILL after the N-th recorded step or stage of the seal.
     #[arg(long, hide = true, value_name = "N")]
     die_after: Option<usize>,
 }
@@ -73,15 +74,26 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
             entry.at(Place::Image) && scope.holds(entry)
         });
     }
-    let lock = setup::lock(&host, "generalize", args.wait)?;
-    setup::load_evidence(&mut host)?;
-    if !args.close && seal::read(&host.root)?.map(|seal| seal.state) == Some(State::Pending) {
-        return already(args, &policy, &host, io);
+    // Asked twice: before the lock, because a refusal must leave no trace in a sealed image, and under it.
+    turn(args, &host)?;
+    if args.close {
+        shutting_down(&host)?;
     }
-    refuse(args, &host)?;
-    let mut journal = Journal::open(&host.root, JOURNAL)?;
+    let lock = setup::lock(&host, "generalize", args.wait, io.stop)?;
+    setup::load_evidence(&mut host)?;
+    let turn = turn(args, &host)?;
+    match turn {
+        Turn::Already => return already(args, &policy, &host, io),
+        Turn::Generalize => marker::admit(&host)?,
+        Turn::Close => {}
+    }
+    let mut journal = Journal::resume(&host.root)?;
     journal.add(&setup::begin(
-        if args.close { "close" } else { "generalize" },
+        if turn == Turn::Close {
+            "close"
+        } else {
+            "generalize"
+        },
         &policy,
         &host,
     )?)?;
@@ -105,14 +117,18 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     };
     journal.add(&setup::end(&outcome, exit, &host))?;
     drop(journal);
+    let stages = Cell::new(outcome.steps.len());
+    let stage = || {
+        stages.set(stages.get() + 1);
+        setup::die_after(die, stages.get());
+    };
     let sealed = if exit != Exit::Ok {
-        Sealed::not(if args.close {
-            State::Pending
-        } else {
-            State::Building
+        Sealed::not(match turn {
+            Turn::Close => State::Pending,
+            _ => State::Building,
         })
-    } else if args.close || !host.context.has_manager() {
-        close(&host, &policy, &scope, lock)?
+    } else if turn == Turn::Close || !host.context.has_manager() {
+        close(&host, &policy, &scope, lock, &stage)?
     } else {
         pending(&host, &policy, &scope, lock)?
     };
@@ -124,16 +140,59 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     })
 }
 
-fn refuse(args: &GeneralizeArgs, host: &Host) -> Result<()> {
-    if args.close {
-        return seal::admit(&host.root, seal::Verb::Close).map(|_| ());
+/// What is left to be done, by the state of the seal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Generalize,
+    Close,
+    Already,
+}
+
+/// Refuses where nothing may be done. A tree that is `pending` was left so by a kill, here or at its power off:
+/// it is worked through once more and closed, for no unit would ever do that.
+fn turn(args: &GeneralizeArgs, host: &Host) -> Result<Turn> {
+    let pending = seal::read(&host.root)?.is_some_and(|seal| seal.state == State::Pending);
+    if args.close || (pending && host.context.place == Where::Root) {
+        seal::admit(&host.root, seal::Verb::Close)?;
+        marker::refuse_cluster(&host.root)?;
+        return Ok(Turn::Close);
+    }
+    if pending {
+        return Ok(Turn::Already);
     }
     seal::admit(&host.root, seal::Verb::Generalize)?;
-    marker::admit(host)
+    Ok(Turn::Generalize)
+}
+
+/// A seal that is closed while people are logged in and daemons write would vouch for what comes after it.
+fn shutting_down(host: &Host) -> Result<()> {
+    if !context::detect().has_manager() {
+        return Ok(());
+    }
+    let asked = host
+        .exec
+        .run(&Cmd::new(["systemctl", "is-system-running"]))?;
+    let state = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+    if !in_use(&state) {
+        return Ok(());
+    }
+    Err(
+        Error::refused(format!("close the seal: this machine is in use ({state})"))
+            .hint("power it off: nodeagent-close.service closes the seal at shutdown"),
+    )
+}
+
+/// The states of a manager that is not shutting down (systemctl(1)); one that cannot be asked any more is.
+fn in_use(state: &str) -> bool {
+    matches!(
+        state,
+        "initializing" | "starting" | "running" | "degraded" | "maintenance"
+    )
 }
 
 /// A second call on a pending machine only makes sure that the closing unit will run.
 fn already(args: &GeneralizeArgs, policy: &Policy, host: &Host, io: &mut Io<'_>) -> Result<Exit> {
+    marker::refuse_cluster(&host.root)?;
     super::seal::hand_over(host)?;
     let sealed = Sealed::not(State::Pending);
     let seconds = host.clock.elapsed().as_secs_f64();
@@ -172,4 +231,25 @@ fn report(
     }
     text.push_str(&output::summary("generalize", outcome, seconds));
     output::text(io, &format!("{text}seal {}: {next}\n", sealed.state.word()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_use;
+
+    #[test]
+    fn only_a_machine_that_shuts_down_is_closed() {
+        for state in [
+            "running",
+            "degraded",
+            "starting",
+            "initializing",
+            "maintenance",
+        ] {
+            assert!(in_use(state), "{state}");
+        }
+        for state in ["stopping", "offline", "unknown", ""] {
+            assert!(!in_use(state), "{state}");
+        }
+    }
 }

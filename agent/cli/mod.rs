@@ -67,6 +67,13 @@ pub enum Verb {
     Completions(completions::CompletionsArgs),
 }
 
+impl Verb {
+    /// Whether it works step by step, so that a signal is to stop it between two of them.
+    pub fn has_steps(&self) -> bool {
+        matches!(self, Verb::Bake(_) | Verb::Generalize(_))
+    }
+}
+
 /// Where a verb writes and how it learns that it shall stop.
 pub struct Io<'a> {
     /// Data.

@@ -5,7 +5,7 @@ use crate::error::{Context as _, Result};
 use crate::host::Host;
 use crate::host::root::{Attr, Lock, Root, sha256};
 use crate::manifest::build::{Inputs, build};
-use crate::manifest::canonical;
+use crate::manifest::{Manifest, canonical};
 use crate::observe::{facts, inventory, observe};
 use crate::plan::{Plan, Scope};
 use crate::policy::Policy;
@@ -71,19 +71,34 @@ pub fn hand_over(host: &Host) -> Result<()> {
 }
 
 /// Closes the seal. Nothing may write to the tree after this.
-pub fn close(host: &Host, policy: &Policy, scope: &Scope, lock: Lock) -> Result<Sealed> {
+/// A kill may come between any two stages, and the next run goes on: `pending` comes before the journal goes,
+/// so that no bake begins another one. `stage` is called after each.
+pub fn close(
+    host: &Host,
+    policy: &Policy,
+    scope: &Scope,
+    lock: Lock,
+    stage: &dyn Fn(),
+) -> Result<Sealed> {
     let mut sealed = write(host, policy, scope)?;
     if !sealed.findings.is_empty() {
         return Ok(sealed);
     }
-    marker::remove(&host.root)?;
-    host.root.remove(JOURNAL)?;
-    drop(lock);
-    host.root.remove(LOCK)?;
+    stage();
     let digests = seal::digests(&host.root)?;
     if seal::read(&host.root)?.is_some_and(|seal| seal.state == State::Building) {
         seal::to_pending(&host.root, digests.clone(), host.clock.now())?;
     }
+    stage();
+    marker::remove(&host.root)?;
+    stage();
+    host.root.remove(JOURNAL)?;
+    stage();
+    drop(lock);
+    host.root.remove(LOCK)?;
+    stage();
+    // A closed seal on disk says that all else is on disk too.
+    host.root.sync()?;
     seal::to_closed(&host.root, digests, host.clock.now())?;
     host.root.sync()?;
     sealed.state = State::Closed;
@@ -112,7 +127,13 @@ fn write(host: &Host, policy: &Policy, scope: &Scope) -> Result<Sealed> {
         inventory: inventory::take(&view)?,
         time: host.clock.stamp(),
     };
-    let bytes = build(inputs).bytes()?;
+    let mut manifest = build(inputs);
+    if host.closing
+        && let Some(at) = stated_time(&host.root)?
+    {
+        manifest.built_at = at;
+    }
+    let bytes = manifest.bytes()?;
     host.root.write(MANIFEST, &bytes, Attr::root(0o644))?;
     let mut record = Record::from_journal(&host.root)?;
     record.listeners = inventory::listeners(&host.root)?;
@@ -136,4 +157,11 @@ fn write(host: &Host, policy: &Policy, scope: &Scope) -> Result<Sealed> {
         manifest: Some(sha256(&bytes)),
         findings,
     })
+}
+
+/// The time that `generalize` stated: a unit at shutdown has no SOURCE_DATE_EPOCH, and the seal is that of generalize.
+fn stated_time(root: &Root) -> Result<Option<String>> {
+    let bytes = root.read(MANIFEST)?.unwrap_or_default();
+    let manifest: Option<Manifest> = serde_json::from_slice(&bytes).ok();
+    Ok(manifest.map(|manifest| manifest.built_at))
 }

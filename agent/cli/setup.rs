@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::apply::Outcome;
-use crate::error::{Context as _, Error, Exit, Result};
+use crate::error::{Context as _, Error, Exit, Kind, Result};
 use crate::host::root::{Attr, Lock};
 use crate::host::{Host, Root};
 use crate::observe::facts;
@@ -101,9 +101,26 @@ pub fn root(root: Option<&Path>) -> Result<Root> {
 /// The host: the tree in `--root`, or this machine.
 pub fn host(root: Option<&Path>) -> Result<Host> {
     match root {
-        Some(dir) => Host::at_root(dir),
+        Some(dir) => {
+            not_this_machine(dir)?;
+            Host::at_root(dir)
+        }
         None => Host::live(),
     }
+}
+
+/// A tree needs no build marker and is closed at once, so this machine must never be taken for one.
+fn not_this_machine(dir: &Path) -> Result<()> {
+    let identity =
+        |path: &Path| Ok::<_, Error>(Root::open(path)?.meta("/")?.map(|m| (m.device, m.inode)));
+    if identity(dir)? != identity(Path::new("/"))? {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "--root {}: this is the root of the running system, not an unbooted tree",
+        dir.display()
+    ))
+    .hint("leave --root out to work on this machine"))
 }
 
 /// The policy of `--profile`, or the one that the last bake left in the tree.
@@ -129,8 +146,10 @@ pub fn baked_policy(root: &Root) -> Result<Option<Policy>> {
     let Some(bytes) = root.read(POLICY)? else {
         return match sealed {
             None => Ok(None),
-            Some(_) => Err(Error::host(format!("use {POLICY}: it was sealed and is missing"))
-                .hint("something removed it: this image can no longer be trusted to audit itself; compare with --profile")),
+            Some(_) => Err(
+                Error::host(format!("use {POLICY}: it was sealed and is missing"))
+                    .hint("this image can no longer audit itself; compare with --profile"),
+            ),
         };
     };
     let digest = crate::host::root::sha256(&bytes);
@@ -155,28 +174,35 @@ pub fn load_evidence(host: &mut Host) -> Result<()> {
     Ok(())
 }
 
-/// Takes the lock of writing verbs, or refuses and says who has it.
-pub fn lock(host: &Host, verb: &str, wait: bool) -> Result<Lock> {
+/// Takes the lock of writing verbs, or refuses and says who has it; with `wait`, until a signal asks to stop.
+pub fn lock(host: &Host, verb: &str, wait: bool, stop: &dyn Fn() -> Option<i32>) -> Result<Lock> {
     host.root.make_dir(STATE_DIR, Attr::root(0o700))?;
     let holder = format!(
         "{verb}, process {}, since {}",
         std::process::id(),
         crate::manifest::canonical::rfc3339(host.clock.now())
     );
+    let mut told = String::new();
     loop {
-        match host.root.try_lock(LOCK, &holder)? {
+        let who = match host.root.try_lock(LOCK, &holder)? {
             Ok(lock) => return Ok(lock),
-            Err(who) if !wait => {
-                return Err(
-                    Error::refused(format!("{verb}: another nodeagent works here: {who}"))
-                        .hint("wait for it, or give --wait"),
-                );
-            }
-            Err(who) => {
-                tracing::info!("waiting for {who}");
-                host.clock.sleep(std::time::Duration::from_secs(1));
-            }
+            Err(who) => who,
+        };
+        if !wait {
+            return Err(
+                Error::refused(format!("{verb}: another nodeagent works here: {who}"))
+                    .hint("wait for it, or give --wait"),
+            );
         }
+        if let Some(signal) = stop() {
+            let what = format!("stopped by signal {signal} while waiting for {who}");
+            return Err(Error::new(Kind::Interrupted(signal), what).hint("nothing was done"));
+        }
+        if who != told {
+            tracing::info!("waiting for {who}");
+            told = who;
+        }
+        host.clock.sleep(std::time::Duration::from_millis(200));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Exit, Result};
 use crate::manifest::canonical::rfc3339;
 use crate::observe::observe;
 use crate::plan::Plan;
-use crate::record::stamp;
+use crate::record::{seal, stamp};
 use crate::resource::Place;
 use crate::verify::{Finding, Status, Verdict, further, judge};
 
@@ -56,7 +56,7 @@ pub fn run(args: &VerifyArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Ex
     } else {
         Vec::new()
     };
-    let today = rfc3339(host.clock.now());
+    let today = rfc3339(seal::judging_time(&host.root, host.clock.now())?);
     let mut verdict = judge(&policy, &plan, beside, today.get(..10).unwrap_or_default());
     verdict.left_out = scope.left_out();
     if !whole && place != Place::Build {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{JOURNAL, STATE_DIR};
+use super::{JOURNAL, Record, STATE_DIR};
 use crate::error::{Context as _, Result};
 use crate::host::root::{Append, Attr, Root};
 use crate::host::{Evidence, Tombstone};
@@ -80,11 +80,29 @@ pub struct Journal {
 impl Journal {
     /// Opens the build's journal to append; a new one takes the salt, an old one keeps its own.
     pub fn build(root: &Root, new_salt: &str) -> Result<Self> {
-        let mut journal = Self::open(root, JOURNAL)?;
+        let mut journal = Self::resume(root)?;
         if evidence(root)?.salt.is_none() {
             journal.add(&Event::Salt {
                 salt: new_salt.to_owned(),
             })?;
+        }
+        Ok(journal)
+    }
+
+    /// Opens the build's journal to go on with it. A run that was cut off after folding it into the record has
+    /// removed it already: it is made again from the record, or salt and tombstones would be lost for good.
+    pub fn resume(root: &Root) -> Result<Self> {
+        let mut journal = Self::open(root, JOURNAL)?;
+        if evidence(root)?.salt.is_none()
+            && let Some(record) = Record::read(root)?
+        {
+            // The salt last: until it is there, a run that was cut off here in turn is made again from the start.
+            root.truncate(JOURNAL)?;
+            let is_salt = |event: &Event| matches!(event, Event::Salt { .. });
+            let (salt, rest): (Vec<_>, Vec<_>) = record.to_events().into_iter().partition(is_salt);
+            for event in rest.iter().chain(&salt) {
+                journal.add(event)?;
+            }
         }
         Ok(journal)
     }
@@ -161,6 +179,29 @@ mod tests {
         assert_eq!(found.salt.as_deref(), Some("aa"));
         let digests: Vec<_> = found.tombstones.iter().map(|t| t.digest.as_str()).collect();
         assert_eq!(digests, ["1", "2"]);
+    }
+
+    #[test]
+    fn cut_off_anywhere_while_it_is_made_again_it_loses_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let mut journal = Journal::build(&root, "aa").unwrap();
+        for digest in ["1", "2", "3"] {
+            journal.add(&stone(digest)).unwrap();
+        }
+        let whole = Record::from_journal(&root).unwrap();
+        let at = dir.path().join("etc/packer-build");
+        std::fs::create_dir_all(&at).unwrap();
+        let record = serde_json::to_vec(&whole).unwrap();
+        std::fs::write(at.join("bake-record.json"), record).unwrap();
+        root.remove(JOURNAL).unwrap();
+        Journal::resume(&root).unwrap();
+        let text = root.read_text(JOURNAL).unwrap().unwrap();
+        for cut in 0..=text.len() {
+            std::fs::write(dir.path().join(&JOURNAL[1..]), &text[..cut]).unwrap();
+            Journal::resume(&root).unwrap();
+            assert_eq!(Record::from_journal(&root).unwrap(), whole, "cut at {cut}");
+        }
     }
 
     #[test]

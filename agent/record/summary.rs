@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::journal::{Event, events, fold};
-use super::{DIR, JOURNAL, RECORD};
+use super::seal::{self, State};
+use super::{DIR, RECORD};
 use crate::error::{Context as _, Result};
 use crate::host::root::{Attr, Root};
 use crate::host::{Evidence, Tombstone};
@@ -90,6 +91,17 @@ impl Record {
         Ok(crate::host::root::sha256(&bytes))
     }
 
+    /// The journal that folds to this record: for a run that goes on after the journal was folded and removed.
+    pub fn to_events(&self) -> Vec<Event> {
+        let salt = self
+            .salt
+            .iter()
+            .map(|salt| Event::Salt { salt: salt.clone() });
+        let stones = self.tombstones.iter().cloned().map(Event::Tombstone);
+        let runs = self.runs.iter().flat_map(Run::to_events);
+        salt.chain(stones).chain(runs).collect()
+    }
+
     /// Reads bake-record.json; none when it is missing.
     pub fn read(root: &Root) -> Result<Option<Self>> {
         let Some(bytes) = root.read(RECORD)? else {
@@ -101,10 +113,49 @@ impl Record {
     }
 }
 
+impl Run {
+    fn to_events(&self) -> Vec<Event> {
+        let mut events = vec![Event::Begin {
+            verb: self.verb.clone(),
+            time: self.began,
+            tool: self.tool.clone(),
+            policy: self.policy.clone(),
+            context: self.context.clone(),
+            kernel: self.kernel.clone(),
+        }];
+        events.extend(self.steps.iter().cloned().map(|step| Event::Done {
+            id: step.id,
+            action: step.action,
+            millis: step.millis,
+            notes: step.notes,
+        }));
+        events.extend(self.failures.iter().map(|failure| {
+            let (id, error) = failure.split_once(": ").unwrap_or((failure, ""));
+            Event::Failed {
+                id: id.to_owned(),
+                error: error.to_owned(),
+            }
+        }));
+        if let (Some(time), Some(exit)) = (self.ended, self.exit) {
+            events.push(Event::End {
+                time,
+                changes: self.steps.len(),
+                exit,
+            });
+        }
+        events
+    }
+}
+
 /// Salt and tombstones of the tree: from the journal while building, else from the record.
+/// A closed seal vouches for the record alone, so a journal that somebody left or put beside it is no evidence.
 pub fn evidence(root: &Root) -> Result<Evidence> {
-    if root.present(JOURNAL)? {
-        return super::journal::evidence(root);
+    let closed = seal::read(root)?.is_some_and(|seal| seal.state == State::Closed);
+    if !closed {
+        let building = super::journal::evidence(root)?;
+        if building.salt.is_some() {
+            return Ok(building);
+        }
     }
     Ok(
         Record::read(root)?.map_or_else(Evidence::default, |record| Evidence {
@@ -195,5 +246,42 @@ mod tests {
         let all = runs(vec![begin("bake"), done, begin("bake"), end]);
         assert_eq!((all[0].ended, all[0].steps.len()), (None, 1));
         assert_eq!((all[1].ended, all[1].exit), (Some(9), Some(0)));
+    }
+
+    #[test]
+    fn a_record_gives_back_the_journal_that_it_was_folded_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let run = |verb: &str, ended: Option<u64>, exit| Run {
+            verb: verb.into(),
+            began: 1,
+            ended,
+            tool: "0".into(),
+            policy: "p".into(),
+            context: "c".into(),
+            kernel: "k".into(),
+            exit,
+            steps: vec![Step {
+                id: "file:/a".into(),
+                action: "write".into(),
+                millis: 2,
+                notes: vec!["n".into()],
+            }],
+            failures: vec!["package:x: no: such".into()],
+        };
+        let record = Record {
+            schema: 1,
+            salt: Some("aa".into()),
+            tombstones: vec![Tombstone {
+                kind: "machine-id".into(),
+                digest: "1".into(),
+            }],
+            runs: vec![run("bake", None, None), run("close", Some(9), Some(0))],
+            listeners: BTreeSet::new(),
+        };
+        record.write(&root).unwrap();
+        drop(super::super::Journal::build(&root, "other").unwrap());
+        assert_eq!(Record::from_journal(&root).unwrap(), record);
+        assert_eq!(evidence(&root).unwrap().salt.as_deref(), Some("aa"));
     }
 }

@@ -6,7 +6,7 @@ mod bench;
 use std::cell::Cell;
 
 use nodeagent::error::Exit;
-use nodeagent::record::journal;
+use nodeagent::record::{Event, journal};
 use serde_json::json;
 
 use bench::{bake, bench, demo, entry, file, package, plan, policy, tree, unit};
@@ -83,6 +83,11 @@ fn stopped_after_every_step_and_resumed_it_ends_in_the_same_tree() {
         };
         let error = bake(&mut bench, &demo(), &stop).unwrap_err();
         assert_eq!(error.exit(), Exit::Signal(15));
+        let events = journal::events(&bench.host.root).unwrap();
+        let Some(Event::End { changes, exit, .. }) = events.last() else {
+            panic!("the journal has no end: {events:?}");
+        };
+        assert_eq!((*changes, *exit), (stop_after, 143));
         let rest = bake(&mut bench, &demo(), &|| None).unwrap();
         assert!(rest.failed.is_empty(), "{:?}", rest.failed);
         assert_eq!(rest.steps.len(), steps - stop_after);
@@ -107,11 +112,7 @@ fn a_fault_fails_the_bake_names_the_entry_and_later_phases_wait() {
         "files come after packages"
     );
     let events = journal::events(&bench.host.root).unwrap();
-    assert!(
-        events
-            .iter()
-            .any(|e| matches!(e, journal::Event::Failed { .. }))
-    );
+    assert!(events.iter().any(|e| matches!(e, Event::Failed { .. })));
     let again = bake(&mut bench, &demo(), &|| None).unwrap();
     assert!(again.failed.is_empty());
 }

@@ -1,6 +1,7 @@
 //! The machine tier: a booted Debian 12 with real systemd, D-Bus, containerd and apt.
 //! Separate because it needs root and a bootstrapped root file system.
 
+mod crash;
 #[path = "demo/identity.rs"]
 #[expect(
     dead_code,

@@ -284,9 +284,13 @@ fn cache_builds_once_and_throws_interrupted_builds_away() {
     let again = get("1", "other", false).unwrap();
     assert!(!again.built);
     assert_eq!(fs::read_to_string(again.path.join("file")).unwrap(), "good");
-    let next = get("2", "new", false).unwrap();
+    for key in ["2", "3", "4"] {
+        assert!(get(key, "new", false).unwrap().built);
+    }
     assert!(
-        next.built && !first.path.exists(),
-        "the older entry is removed"
+        first.path.exists(),
+        "tests side by side use different entries"
     );
+    assert!(get("5", "new", false).unwrap().built);
+    assert!(!first.path.exists(), "the oldest entry is removed");
 }

@@ -110,3 +110,78 @@ fn the_second_holder_learns_who_is_first() {
     drop(first);
     assert!(root.try_lock("/lock", "pid 2").unwrap().is_ok());
 }
+
+#[test]
+fn a_directory_is_never_seen_without_its_mode() {
+    let (dir, root, _outside) = tree();
+    // What a killed one left beside it: a directory, or the file of a write.
+    std::fs::create_dir(dir.path().join(".a.nodeagent")).unwrap();
+    root.make_dir("/a", own(0o755)).unwrap();
+    std::fs::write(dir.path().join("a/.b.nodeagent"), "torn").unwrap();
+    root.make_dir("/a/b", own(0o750)).unwrap();
+    assert_eq!(root.list("/").unwrap(), ["a"]);
+    assert_eq!(root.list("/a").unwrap(), ["b"]);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let order = std::sync::atomic::Ordering::Relaxed;
+    let path = dir.path().join("a/parent");
+    let seen = std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut seen = std::collections::BTreeSet::new();
+            while !done.load(order) {
+                let meta = std::fs::symlink_metadata(&path).ok();
+                seen.extend(meta.map(|meta| std::os::unix::fs::MetadataExt::mode(&meta) & 0o7777));
+            }
+            seen
+        });
+        for _ in 0..2000 {
+            root.make_dir("/a/parent", own(0o751)).unwrap();
+            root.remove("/a/parent").unwrap();
+        }
+        done.store(true, order);
+        watcher.join().unwrap()
+    });
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [0o751]);
+}
+
+#[test]
+fn names_that_are_no_text_are_removed_too() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let (dir, root, _outside) = tree();
+    let name = OsStr::from_bytes(b"\xff\xfe");
+    for above in ["a", "b/c"] {
+        let at = dir.path().join(above).join(name);
+        std::fs::create_dir_all(&at).unwrap();
+        std::fs::write(at.join(name), "x").unwrap();
+    }
+    root.empty_dir("/a").unwrap();
+    assert_eq!(std::fs::read_dir(dir.path().join("a")).unwrap().count(), 0);
+    root.remove("/b").unwrap();
+    assert!(!dir.path().join("b").exists());
+}
+
+#[test]
+fn what_is_appended_to_is_a_regular_file_that_others_cannot_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (dir, root, _outside) = tree();
+    nix::unistd::mkfifo(&dir.path().join("pipe"), Mode::S_IRWXU).unwrap();
+    for error in [
+        root.append("/pipe", 0o600).unwrap_err(),
+        root.try_lock("/pipe", "me").unwrap_err(),
+    ] {
+        let said = error.one_line();
+        assert!(said.contains("not a regular file"), "{said}");
+    }
+    for name in ["journal", "lock"] {
+        let path = dir.path().join(name);
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    }
+    root.append("/journal", 0o600)
+        .unwrap()
+        .line("salt")
+        .unwrap();
+    drop(root.try_lock("/lock", "me").unwrap().unwrap());
+    for name in ["/journal", "/lock"] {
+        assert_eq!(root.meta(name).unwrap().unwrap().mode, 0o600, "{name}");
+    }
+}

@@ -5,11 +5,11 @@ use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat, renameat};
-use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
+use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, symlinkat, syncfs, unlinkat};
 
-use super::{Meta, Root, found, split};
+use super::{FileKind, Meta, Root, found, open_here, split};
 use crate::error::{Context as _, Error, Result};
 
 /// Mode and owner of what is written.
@@ -102,11 +102,12 @@ impl Root {
             self.make_dir(parent, Attr::root(0o755))?;
         }
         let (dir, name) = self.parent(path).context(doing)?;
-        match mkdirat(&dir, name, Mode::from_bits_truncate(0o700)) {
-            Ok(()) => self.set_attr(path, attr),
-            Err(Errno::EEXIST) => Ok(()),
-            Err(errno) => Err(errno).context(doing),
+        let there = fstatat(&dir, name, AtFlags::AT_SYMLINK_NOFOLLOW);
+        if found(there).context(doing)?.is_some() {
+            return Ok(());
         }
+        place_dir(&dir, name, attr).context(doing)?;
+        self.sync_dir(path)
     }
 
     /// Makes the missing directories that lead to a path, root:root 0755.
@@ -149,8 +150,11 @@ impl Root {
     /// A line that a crash tore off is ended first, so that the next one stands alone.
     pub fn append(&self, path: &str, mode: u32) -> Result<Append> {
         let doing = || format!("open {path} to append");
-        let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
+        // Read and write, not blocking: opening a pipe must fail below instead of waiting for a reader.
+        let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
+        let flags = flags | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let fd = self.open_at(path, flags, mode).context(doing)?;
+        own(&fd, mode, path)?;
         let torn = self
             .read(path)?
             .is_some_and(|b| b.last().is_some_and(|last| *last != b'\n'));
@@ -204,6 +208,50 @@ fn create(dir: &OwnedFd, name: &str) -> nix::Result<OwnedFd> {
     let flags =
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     openat(dir, name, flags, Mode::from_bits_truncate(0o600))
+}
+
+/// Makes a directory under a name that is free. Like a file it is made beside it first: nobody would
+/// mend the mode of a parent that a kill left between making it and setting its attributes.
+fn place_dir(dir: &OwnedFd, name: &str, attr: Attr) -> nix::Result<()> {
+    let beside = format!(".{name}.nodeagent");
+    let beside = beside.as_str();
+    match found(unlinkat(dir, beside, UnlinkatFlags::NoRemoveDir)) {
+        Err(Errno::EISDIR) => unlinkat(dir, beside, UnlinkatFlags::RemoveDir)?,
+        other => drop(other?),
+    }
+    mkdirat(dir, beside, Mode::from_bits_truncate(0o700))?;
+    let made = open_here(dir, beside, OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
+    set(&made, attr)?;
+    fsync(&made)?;
+    match renameat(dir, beside, dir, name) {
+        // Somebody else was faster.
+        Err(Errno::EEXIST | Errno::ENOTEMPTY | Errno::ENOTDIR) => {
+            unlinkat(dir, beside, UnlinkatFlags::RemoveDir)
+        }
+        other => other,
+    }
+}
+
+/// Insists on a regular file and makes it as if it had been created now: what is written to it may be secret.
+pub(super) fn own(file: &impl AsFd, mode: u32, path: &str) -> Result<()> {
+    let doing = || format!("make {path} our own");
+    let meta = Meta::of(&fstat(file).context(doing)?);
+    if meta.kind != FileKind::File {
+        return Err(Error::host(format!(
+            "write {path}: it is a {}, not a regular file",
+            meta.kind
+        ))
+        .hint(format!("remove {path} and run it again")));
+    }
+    let attr = Attr {
+        mode,
+        uid: nix::unistd::geteuid().as_raw(),
+        gid: nix::unistd::getegid().as_raw(),
+    };
+    if (meta.mode, meta.uid, meta.gid) == (attr.mode, attr.uid, attr.gid) {
+        return Ok(());
+    }
+    set(file, attr).context(doing)
 }
 
 /// Owner first: changing it clears setuid and setgid (chown(2)).

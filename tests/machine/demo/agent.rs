@@ -1,7 +1,7 @@
 //! Calls nodeagent, in a machine or on the host, and keeps every report it gives.
 //! Separate so that stages read reports by field name and a failure shows the agent's own words.
 
-use crate::support::machine::{self as rig, Result, nspawn::Machine, run};
+use crate::support::machine::{self as rig, Result, nspawn::Machine, pool, run};
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
@@ -142,15 +142,9 @@ impl Report {
 pub(crate) fn wanted_packages(caller: &Caller, binary: &Path) -> Result<Vec<String>> {
     let args = ["policy", "show", "--profile", PROFILE, "--json"];
     let report = caller.host(binary, "policy", &args)?.expect_exit(0)?;
-    let entries = report.json.get("entries").and_then(Value::as_array);
-    let is_package = |entry: &&Value| entry.get("kind").and_then(Value::as_str) == Some("package");
-    let mut names: Vec<String> = entries
-        .ok_or_else(|| report.lacks("entries"))?
-        .iter()
-        .filter(is_package)
-        .filter_map(|entry| entry.get("name").and_then(Value::as_str).map(str::to_owned))
-        .collect();
-    names.sort();
-    names.dedup();
+    let names = pool::wanted(&report.json);
+    if names.is_empty() {
+        return Err(report.lacks("entries"));
+    }
     Ok(names)
 }

@@ -30,10 +30,13 @@ pub(crate) struct Entry {
     pub(crate) built: bool,
 }
 
+/// Other entries of a kind that stay beside a new one.
+const KEPT: usize = 3;
+
 /// Gives `target/cache/KIND-KEY`, calling `build` with an empty directory when it is not there yet.
 ///
 /// A lock file per kind keeps two builders apart; an interrupted build is thrown away; entries of
-/// the same kind under another key are removed once the new one stands.
+/// the same kind under another key are removed once the new one stands, but for the newest ones.
 pub(crate) fn entry(
     kind: &str,
     key: &str,
@@ -80,17 +83,28 @@ fn lock(path: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// Removes all but the newest entries of a kind: tests that run side by side use different ones.
 fn remove_older(cache: &Path, kind: &str, keep: &Path) -> Result<()> {
     let names = fs::read_dir(cache).map_err(|e| doing("listing", cache, &e))?;
+    let mut others = Vec::new();
     for name in names {
-        let path = name.map_err(|e| doing("listing", cache, &e))?.path();
-        let text = path
+        let name = name.map_err(|e| doing("listing", cache, &e))?;
+        let ours = name
             .file_name()
-            .map(|n| n.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        if text.starts_with(&format!("{kind}-")) && path != keep {
-            remove(&path)?;
+            .to_string_lossy()
+            .starts_with(&format!("{kind}-"));
+        if ours && name.path() != keep {
+            let made = name
+                .metadata()
+                .and_then(|m| m.modified())
+                .map_err(|e| doing("looking at", &name.path(), &e))?;
+            others.push((made, name.path()));
         }
     }
-    Ok(())
+    others.sort();
+    others.reverse();
+    others
+        .iter()
+        .skip(KEPT)
+        .try_for_each(|(_, path)| remove(path))
 }

@@ -14,6 +14,21 @@ const MOUNT: &str = "srv/apt";
 /// Fetching is bounded by this, however slow the mirror.
 const LIMIT: Duration = Duration::from_mins(15);
 
+/// The names of the packages that a merged policy (`policy show --json`) wants.
+pub(crate) fn wanted(policy: &serde_json::Value) -> Vec<String> {
+    let field = |entry: &serde_json::Value, name: &str| Some(entry.get(name)?.as_str()?.to_owned());
+    let entries = policy.get("entries").and_then(|all| all.as_array());
+    let mut names: Vec<String> = entries
+        .into_iter()
+        .flatten()
+        .filter(|entry| field(entry, "kind").as_deref() == Some("package"))
+        .filter_map(|entry| field(entry, "name"))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
 /// The cached pool for `packages`, resolved against the stock root's own dpkg state.
 pub(crate) fn for_packages(packages: &[String]) -> Result<cache::Entry> {
     let root = rootfs::stock()?.path;

@@ -83,7 +83,8 @@ pub(crate) fn tail(text: &str, count: usize) -> String {
         .join("\n")
 }
 
-fn code(status: ExitStatus) -> i32 {
+/// An exit code, or 128 + n after signal n.
+pub(crate) fn code(status: ExitStatus) -> i32 {
     status
         .code()
         .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))

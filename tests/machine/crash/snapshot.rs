@@ -1,0 +1,182 @@
+//! Everything that makes up a tree, path by path, and where two trees differ.
+//! Separate because it is the judge of the crash tests and shares no code with what made the trees.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
+    path::Path,
+};
+
+/// What may differ in content between two trees, and why it must. Nothing else of these paths may: type, mode and
+/// owner are compared, and a tree where one of them does *not* differ fails, so that no line here outlives its reason.
+pub(super) const EXCEPTIONS: [(&str, &str); 3] = [
+    (
+        "etc/packer-build/bake-record.json",
+        "its salt is random, and it tells of every run with its times",
+    ),
+    (
+        "etc/packer-build/seal.json",
+        "it holds the digest of bake-record.json and the time of the seal",
+    ),
+    (
+        "var/cache/ldconfig/aux-cache",
+        "ldconfig notes inode numbers and change times of libraries",
+    ),
+];
+
+/// Type, mode, owner and content of every path of a tree.
+#[derive(Debug)]
+pub(super) struct Snapshot(BTreeMap<String, Entry>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    shape: String,
+    content: String,
+}
+
+impl Snapshot {
+    /// Reads the whole tree.
+    pub(super) fn of(root: &Path) -> Self {
+        let mut all = BTreeMap::new();
+        walk(root, root, &mut all);
+        assert!(
+            all.len() > 5000,
+            "a tree of {} paths is no Debian",
+            all.len()
+        );
+        Self(all)
+    }
+
+    /// Every unexpected difference, one a line.
+    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+        let paths: std::collections::BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
+        paths
+            .into_iter()
+            .filter_map(|path| difference(path, self.0.get(path), other.0.get(path)))
+            .collect()
+    }
+
+    /// Every difference at all: for one tree at two times.
+    pub(super) fn changes(&self, later: &Self) -> Vec<String> {
+        let paths = self.0.keys().chain(later.0.keys());
+        let changed = paths.filter(|path| self.0.get(*path) != later.0.get(*path));
+        changed.cloned().collect()
+    }
+}
+
+fn difference(path: &str, left: Option<&Entry>, right: Option<&Entry>) -> Option<String> {
+    let (Some(left), Some(right)) = (left, right) else {
+        let (side, entry) = match left {
+            Some(entry) => ("missing now", entry),
+            None => ("new", right?),
+        };
+        return Some(format!("{path}: {side}: {}", entry.shape));
+    };
+    if left.shape != right.shape {
+        return Some(format!("{path}: {} instead of {}", right.shape, left.shape));
+    }
+    let excepted = EXCEPTIONS.iter().any(|(exception, _)| *exception == path);
+    match (left.content == right.content, excepted) {
+        (false, false) => Some(format!("{path}: its content differs")),
+        (true, true) => Some(format!("{path}: an exception, but it does not differ")),
+        _ => None,
+    }
+}
+
+fn walk(root: &Path, dir: &Path, all: &mut BTreeMap<String, Entry>) {
+    for name in fs::read_dir(dir).unwrap() {
+        let path = name.unwrap().path();
+        let meta = path.symlink_metadata().unwrap();
+        let kind = meta.file_type();
+        let (word, content) = if kind.is_dir() {
+            ("directory", String::new())
+        } else if kind.is_symlink() {
+            let target = fs::read_link(&path).unwrap();
+            ("symlink", target.to_string_lossy().into_owned())
+        } else if kind.is_file() {
+            ("file", content(&path))
+        } else if kind.is_char_device() || kind.is_block_device() {
+            ("device", meta.rdev().to_string())
+        } else {
+            ("special file", String::new())
+        };
+        let owner = format!("{}:{}", meta.uid(), meta.gid());
+        let shape = format!("{word} {:04o} {owner}", meta.mode() & 0o7777);
+        let name = path.strip_prefix(root).unwrap();
+        all.insert(
+            name.to_string_lossy().into_owned(),
+            Entry { shape, content },
+        );
+        if kind.is_dir() {
+            walk(root, &path, all);
+        }
+    }
+}
+
+fn content(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap();
+    if path.ends_with("etc/shadow") {
+        return undated(&String::from_utf8_lossy(&bytes));
+    }
+    nodeagent::host::root::sha256(&bytes)
+}
+
+/// shadow(5) without the day of the last change: two trees may be baked before and after midnight.
+fn undated(shadow: &str) -> String {
+    let lines = shadow.lines().map(|line| {
+        let fields = line.split(':').enumerate();
+        let kept: Vec<_> = fields.filter(|(n, _)| *n != 2).map(|(_, f)| f).collect();
+        kept.join(":")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_kind_of_difference_is_seen() {
+    let entry = |shape: &str, content: &str| Entry {
+        shape: shape.to_owned(),
+        content: content.to_owned(),
+    };
+    let of = |path: &str, shape: &str, content: &str| {
+        let mut all = BTreeMap::from([("same".to_owned(), entry("file 0644 0:0", "1"))]);
+        all.insert(path.to_owned(), entry(shape, content));
+        Snapshot(all)
+    };
+    let (excepted, _) = EXCEPTIONS[0];
+    let base = of("a", "file 0644 0:0", "1");
+    let table = [
+        (
+            of("a", "file 0600 0:0", "1"),
+            "a: file 0600 0:0 instead of file 0644 0:0",
+        ),
+        (
+            of("a", "file 0644 0:7", "1"),
+            "a: file 0644 0:7 instead of file 0644 0:0",
+        ),
+        (of("a", "file 0644 0:0", "2"), "a: its content differs"),
+        (
+            of("b", "file 0644 0:0", "1"),
+            "a: missing now: file 0644 0:0\nb: new: file 0644 0:0",
+        ),
+        (of("a", "file 0644 0:0", "1"), ""),
+    ];
+    for (other, want) in table {
+        assert_eq!(base.differences(&other).join("\n"), want);
+    }
+    let base = of(excepted, "file 0600 0:0", "1");
+    let same = of(excepted, "file 0600 0:0", "1");
+    assert!(base.differences(&same)[0].contains("does not differ"));
+    assert_eq!(
+        base.differences(&of(excepted, "file 0600 0:0", "2")).len(),
+        0
+    );
+    assert_eq!(
+        base.differences(&of(excepted, "file 0644 0:0", "2")).len(),
+        1
+    );
+    assert_eq!(
+        undated("a:!:20778::::::\nb:*:1:0:9:7:::"),
+        "a:!::::::\nb:*:0:9:7:::"
+    );
+}
