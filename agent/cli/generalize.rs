@@ -51,7 +51,7 @@ struct Report<'a> {
     changes: usize,
     seconds: f64,
     state: &'static str,
-    manifest: &'a str,
+    manifest: Option<&'a str>,
     findings: &'a [Finding],
     #[serde(flatten)]
     outcome: &'a Outcome,
@@ -70,7 +70,9 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     })?;
     let scope = setup::scope(&[], &args.skip, &policy)?;
     if args.list {
-        return list(&policy, &scope, io);
+        return output::list(io, &policy, args.json, |entry| {
+            entry.at(Place::Image) && scope.holds(entry)
+        });
     }
     // Asked twice: before the lock, because a refusal must leave no trace in a sealed image, and under it.
     turn(args, &host)?;
@@ -81,7 +83,7 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     setup::load_evidence(&mut host)?;
     let turn = turn(args, &host)?;
     match turn {
-        Turn::Already => return already(&host, io),
+        Turn::Already => return already(args, &policy, &host, io),
         Turn::Generalize => marker::admit(&host)?,
         Turn::Close => {}
     }
@@ -114,24 +116,28 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
         Exit::Failed
     };
     journal.add(&setup::end(&outcome, exit, &host))?;
-    if exit != Exit::Ok {
-        let text = output::summary("generalize", &outcome, host.clock.elapsed().as_secs_f64());
-        output::text(io, &text)?;
-        return Ok(exit);
-    }
     drop(journal);
     let stages = Cell::new(outcome.steps.len());
     let stage = || {
         stages.set(stages.get() + 1);
         setup::die_after(die, stages.get());
     };
-    let sealed = if turn == Turn::Close || !host.context.has_manager() {
+    let sealed = if exit != Exit::Ok {
+        Sealed::not(match turn {
+            Turn::Close => State::Pending,
+            _ => State::Building,
+        })
+    } else if turn == Turn::Close || !host.context.has_manager() {
         close(&host, &policy, &scope, lock, &stage)?
     } else {
         pending(&host, &policy, &scope, lock)?
     };
     let seconds = host.clock.elapsed().as_secs_f64();
-    report(args, &policy, &outcome, (&sealed, seconds), io)
+    report(args, &policy, &outcome, (&sealed, seconds), io)?;
+    Ok(match sealed.findings.is_empty() {
+        true => exit,
+        false => Exit::Failed,
+    })
 }
 
 /// What is left to be done, by the state of the seal.
@@ -184,24 +190,13 @@ fn in_use(state: &str) -> bool {
     )
 }
 
-fn list(policy: &Policy, scope: &crate::plan::Scope, io: &mut Io<'_>) -> Result<Exit> {
-    let entries = policy.entries.iter();
-    let mine = entries.filter(|e| e.at(Place::Image) && !e.at(Place::Build) && scope.holds(e));
-    let text: String = mine
-        .map(|entry| format!("{:<28} {}\n", entry.id, entry.reason))
-        .collect();
-    output::text(io, &text)?;
-    Ok(Exit::Ok)
-}
-
 /// A second call on a pending machine only makes sure that the closing unit will run.
-fn already(host: &Host, io: &mut Io<'_>) -> Result<Exit> {
+fn already(args: &GeneralizeArgs, policy: &Policy, host: &Host, io: &mut Io<'_>) -> Result<Exit> {
     marker::refuse_cluster(&host.root)?;
     super::seal::hand_over(host)?;
-    output::text(
-        io,
-        "already generalized: the seal is pending, power off to close it\n",
-    )?;
+    let sealed = Sealed::not(State::Pending);
+    let seconds = host.clock.elapsed().as_secs_f64();
+    report(args, policy, &Outcome::default(), (&sealed, seconds), io)?;
     Ok(Exit::Ok)
 }
 
@@ -211,36 +206,31 @@ fn report(
     outcome: &Outcome,
     (sealed, seconds): (&Sealed, f64),
     io: &mut Io<'_>,
-) -> Result<Exit> {
+) -> Result<()> {
     if args.json {
         let report = Report {
             profile: &policy.profile,
             changes: outcome.steps.len(),
             seconds,
             state: sealed.state.word(),
-            manifest: &sealed.manifest,
+            manifest: sealed.manifest.as_deref(),
             findings: &sealed.findings,
             outcome,
         };
-        output::json(io, &report)?;
-    } else {
-        let next = match sealed.state {
-            State::Pending => "power off now: nodeagent-close.service closes the seal",
-            State::Closed => "the image is ready",
-            State::Building => "not sealed, since what is listed above does not hold",
-        };
-        let mut text = String::new();
-        for finding in &sealed.findings {
-            line(&mut text, finding);
-        }
-        text.push_str(&output::summary("generalize", outcome, seconds));
-        output::text(io, &format!("{text}seal {}: {next}\n", sealed.state.word()))?;
+        return output::json(io, &report);
     }
-    Ok(if sealed.findings.is_empty() {
-        Exit::Ok
-    } else {
-        Exit::Failed
-    })
+    let next = match sealed.state {
+        _ if !outcome.failed.is_empty() => "it failed; run it again once that is solved",
+        State::Pending => "power off now: nodeagent-close.service closes the seal",
+        State::Closed => "the image is ready",
+        State::Building => "not sealed, since what is listed above does not hold",
+    };
+    let mut text = String::new();
+    for finding in &sealed.findings {
+        line(&mut text, finding);
+    }
+    text.push_str(&output::summary("generalize", outcome, seconds));
+    output::text(io, &format!("{text}seal {}: {next}\n", sealed.state.word()))
 }
 
 #[cfg(test)]

@@ -22,10 +22,21 @@ pub const CLOSE_UNIT: &str = "nodeagent-close.service";
 pub struct Sealed {
     /// State that was reached.
     pub state: State,
-    /// SHA-256 of the manifest.
-    pub manifest: String,
+    /// SHA-256 of the manifest; none where this run wrote none.
+    pub manifest: Option<String>,
     /// What did not hold when everything was read once more.
     pub findings: Vec<Finding>,
+}
+
+impl Sealed {
+    /// Nothing was written: a step before it failed, or another run has done it.
+    pub fn not(state: State) -> Self {
+        Self {
+            state,
+            manifest: None,
+            findings: Vec::new(),
+        }
+    }
 }
 
 /// Writes policy.json and returns its digest.
@@ -143,7 +154,7 @@ fn write(host: &Host, policy: &Policy, scope: &Scope) -> Result<Sealed> {
         .collect();
     Ok(Sealed {
         state: State::Building,
-        manifest: sha256(&bytes),
+        manifest: Some(sha256(&bytes)),
         findings,
     })
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::apply::Outcome;
@@ -33,26 +34,20 @@ pub struct PolicyChoice {
 #[derive(Debug, Clone, Args)]
 pub struct ScopeArgs {
     /// Only this phase; may be repeated.
-    #[arg(long, value_name = "PHASE", value_parser = phase)]
+    #[arg(long, value_name = "PHASE", value_parser = phase())]
     pub phase: Vec<Phase>,
     /// Leave out an entry by its id, or all of a kind; may be repeated.
     #[arg(long, value_name = "ID|KIND")]
     pub skip: Vec<String>,
 }
 
-fn phase(word: &str) -> std::result::Result<Phase, String> {
-    let known = || {
-        Phase::ALL
-            .iter()
-            .map(|phase| phase.word())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let found = Phase::ALL
-        .iter()
-        .copied()
-        .find(|phase| phase.word() == word);
-    found.ok_or_else(|| format!("there is no such phase; there are {}", known()))
+/// Phases as words that help and completions show.
+fn phase() -> impl TypedValueParser<Value = Phase> {
+    let words = Phase::ALL.iter().map(|phase| phase.word());
+    PossibleValuesParser::new(words).try_map(|word| {
+        let mut phases = Phase::ALL.iter().copied();
+        phases.find(|p| p.word() == word).ok_or("no such phase")
+    })
 }
 
 impl ScopeArgs {
@@ -129,14 +124,15 @@ fn not_this_machine(dir: &Path) -> Result<()> {
 }
 
 /// The policy of `--profile`, or the one that the last bake left in the tree.
-pub fn policy(choice: &PolicyChoice, host: &Host) -> Result<Policy> {
+pub fn policy(choice: &PolicyChoice, root: &Root) -> Result<Policy> {
     if let Some(profile) = &choice.profile {
         return crate::policy::load(profile, &choice.policy, &choice.set);
     }
     if !choice.policy.is_empty() || !choice.set.is_empty() {
-        return Err(Error::usage("--policy and --set need --profile"));
+        return Err(Error::usage("--policy and --set need --profile")
+            .hint("without --profile the policy of the last bake is used as it is"));
     }
-    baked_policy(&host.root)?.ok_or_else(|| {
+    baked_policy(root)?.ok_or_else(|| {
         Error::usage("no profile given, and no bake has left its policy here")
             .hint("name one with --profile; `nodeagent policy check` lists them")
     })

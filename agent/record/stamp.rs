@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::STATE_DIR;
 use super::seal::{self, State};
+use super::{MANIFEST, STATE_DIR};
 use crate::error::{Context as _, Result};
 use crate::host::root::Attr;
 use crate::host::{Evidence, Host, Root};
@@ -121,13 +121,19 @@ fn same_instance(stamp: &Stamp, now: &Stamp) -> bool {
 }
 
 /// The place, told from evidence. A closed image that runs was booted, whether or not its first boot went well.
+/// A stamp or a manifest without a seal is an image whose seal was removed: judged as a build machine it would
+/// pass with neither identity nor inventory looked at.
 pub fn place(host: &Host) -> Result<Place> {
     let state = seal::read(&host.root)?.map(|seal| seal.state);
     let stamped = read(&host.root)?.is_some();
     let booted = host.context.has_manager() && !host.closing;
+    let lost = state.is_none() && host.root.present(MANIFEST)?;
     Ok(match state {
-        None | Some(State::Building) => Place::Build,
-        Some(_) if stamped => Place::Node,
+        Some(State::Building) => Place::Build,
+        _ if stamped => Place::Node,
+        None if lost && booted => Place::Node,
+        None if lost => Place::Image,
+        None => Place::Build,
         Some(State::Closed) if booted => Place::Node,
         Some(_) => Place::Image,
     })

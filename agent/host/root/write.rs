@@ -68,12 +68,14 @@ impl Root {
         let doing = || format!("write {path}");
         let (dir, name) = self.parent(path).context(doing)?;
         let beside = format!(".{name}.nodeagent");
-        let fd = create(&dir, &beside).context(doing)?;
-        let mut file = std::fs::File::from(fd);
-        file.write_all(bytes).context(doing)?;
-        set(&file, attr).context(doing)?;
-        file.sync_all().context(doing)?;
-        renameat(&dir, beside.as_str(), &dir, name).context(doing)?;
+        let fill = || -> std::io::Result<()> {
+            let mut file = std::fs::File::from(create(&dir, &beside)?);
+            file.write_all(bytes)?;
+            set(&file, attr)?;
+            file.sync_all()?;
+            Ok(renameat(&dir, beside.as_str(), &dir, name)?)
+        };
+        cleared(fill(), &dir, &beside).context(doing)?;
         self.sync_dir(path)
     }
 
@@ -83,8 +85,9 @@ impl Root {
         let (dir, name) = self.parent(path).context(doing)?;
         let beside = format!(".{name}.nodeagent");
         found(unlinkat(&dir, beside.as_str(), UnlinkatFlags::NoRemoveDir)).context(doing)?;
-        symlinkat(target, &dir, beside.as_str()).context(doing)?;
-        renameat(&dir, beside.as_str(), &dir, name).context(doing)?;
+        let link = symlinkat(target, &dir, beside.as_str())
+            .and_then(|()| renameat(&dir, beside.as_str(), &dir, name));
+        cleared(link.map_err(Into::into), &dir, &beside).context(doing)?;
         self.sync_dir(path)
     }
 
@@ -189,6 +192,15 @@ impl Root {
             0,
         )
     }
+}
+
+/// A write that failed leaves nothing beside: half of a file would keep a full disk full, and be sealed into an image.
+fn cleared(result: std::io::Result<()>, dir: &OwnedFd, beside: &str) -> std::io::Result<()> {
+    if result.is_err() {
+        // The first failure is the one to tell; the next write removes what may be left.
+        unlinkat(dir, beside, UnlinkatFlags::NoRemoveDir).ok();
+    }
+    result
 }
 
 fn create(dir: &OwnedFd, name: &str) -> nix::Result<OwnedFd> {
