@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::sealed;
 use crate::support::offline::{Mini, code, json};
 
-const TABLE: &str = include_str!("../cases/offline/dirt.txt");
+const TABLE: &str = include_str!("dirt.txt");
 /// Verify shows no more paths of an entry one by one.
 const AT_ONCE: usize = 15;
 
