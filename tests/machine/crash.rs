@@ -89,9 +89,13 @@ fn report(stdout: &str) -> Value {
 
 /// Judges a sealed tree: as after an undisturbed run, in itself, and left by all processes and mounts.
 fn judge(bench: &Bench) {
+    judge_by(bench, Snapshot::differences);
+}
+
+fn judge_by(bench: &Bench, differences: fn(&Snapshot, &Snapshot) -> Vec<String>) {
     bench.no_mounts();
     let tree = Snapshot::of(&bench.root());
-    let differences = undisturbed().tree.differences(&tree);
+    let differences = differences(&undisturbed().tree, &tree);
     assert!(
         differences.is_empty(),
         "not the tree of an undisturbed run:\n{}",
@@ -105,7 +109,10 @@ fn judge(bench: &Bench) {
     assert_eq!(tree.changes(&after), [""; 0], "a refusal left a trace");
     let record = report(&bench.read(RECORD));
     let stones = record["tombstones"].as_array().map_or(0, Vec::len);
-    assert!(record["salt"].is_string() && stones > 0, "no evidence: {record}");
+    assert!(
+        record["salt"].is_string() && stones > 0,
+        "no evidence: {record}"
+    );
 }
 
 const RECORD: &str = "etc/packer-build/bake-record.json";

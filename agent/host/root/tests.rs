@@ -129,9 +129,7 @@ fn a_directory_is_never_seen_without_its_mode() {
             let mut seen = std::collections::BTreeSet::new();
             while !done.load(order) {
                 let meta = std::fs::symlink_metadata(&path).ok();
-                seen.extend(
-                    meta.map(|meta| std::os::unix::fs::MetadataExt::mode(&meta) & 0o7777),
-                );
+                seen.extend(meta.map(|meta| std::os::unix::fs::MetadataExt::mode(&meta) & 0o7777));
             }
             seen
         });

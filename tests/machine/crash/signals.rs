@@ -16,14 +16,21 @@ use std::{
 
 /// dpkg is in the middle of unpacking.
 fn unpacking(bench: &Bench) -> bool {
-    bench.read("var/log/dpkg.log").matches(" status unpacked ").count() > 3
+    bench
+        .read("var/log/dpkg.log")
+        .matches(" status unpacked ")
+        .count()
+        > 3
 }
 
 /// The run has ended between two steps: the packages are whole, nothing after them was begun, the journal has the end.
 fn stopped_after_packages(bench: &Bench, code: i32) {
     let journal = bench.read("var/lib/nodeagent/journal.jsonl");
     let events: Vec<Value> = journal.lines().map(report).collect();
-    let words: Vec<_> = events.iter().map(|e| e["event"].as_str().unwrap()).collect();
+    let words: Vec<_> = events
+        .iter()
+        .map(|e| e["event"].as_str().unwrap())
+        .collect();
     assert_eq!(words, ["salt", "begin", "step", "done", "end"], "{journal}");
     assert_eq!(events[4]["exit"], code, "{journal}");
     assert_eq!(events[4]["changes"], 1, "{journal}");
@@ -31,7 +38,9 @@ fn stopped_after_packages(bench: &Bench, code: i32) {
     let states = status
         .lines()
         .filter_map(|line| line.strip_prefix("Status: "));
-    let open: Vec<_> = states.filter(|state| *state != "install ok installed").collect();
+    let open: Vec<_> = states
+        .filter(|state| *state != "install ok installed")
+        .collect();
     assert!(open.is_empty(), "dpkg was torn: {open:?}");
 }
 
@@ -49,7 +58,11 @@ fn sigterm_stops_between_two_steps() {
     running.signal(Signal::SIGTERM);
     let done = running.wait();
     assert_eq!(done.code, 143, "{}", done.stderr);
-    assert!(done.stderr.contains("run the same command again"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("run the same command again"),
+        "{}",
+        done.stderr
+    );
     stopped_after_packages(&bench, 143);
     goes_on_to_the_end(&bench);
 }
@@ -58,9 +71,20 @@ fn sigterm_stops_between_two_steps() {
 #[test]
 fn control_c_on_a_terminal_stops_between_two_steps() {
     let bench = Bench::new("terminal");
-    let line = format!("{PROGRAM} --root {} {}", bench.root().display(), BAKE.join(" "));
+    let line = format!(
+        "{PROGRAM} --root {} {}",
+        bench.root().display(),
+        BAKE.join(" ")
+    );
     let mut terminal = Command::new("script")
-        .args(["--quiet", "--flush", "--return", "--command", &line, "/dev/null"])
+        .args([
+            "--quiet",
+            "--flush",
+            "--return",
+            "--command",
+            &line,
+            "/dev/null",
+        ])
         .env("SOURCE_DATE_EPOCH", "1700000000")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -25,6 +25,12 @@ pub(super) const EXCEPTIONS: [(&str, &str); 3] = [
     ),
 ];
 
+/// What may also differ once dpkg was killed. Whether it does depends on the instant, so it is told and not demanded.
+pub(super) const AFTER_KILLS: [(&str, &str); 1] = [(
+    "var/lib/dpkg/status-old",
+    "dpkg's copy of its database before the last change, which is another one when a transaction was finished later",
+)];
+
 /// Type, mode, owner and content of every path of a tree.
 #[derive(Debug)]
 pub(super) struct Snapshot(BTreeMap<String, Entry>);
@@ -40,7 +46,11 @@ impl Snapshot {
     pub(super) fn of(root: &Path) -> Self {
         let mut all = BTreeMap::new();
         walk(root, root, &mut all);
-        assert!(all.len() > 5000, "a tree of {} paths is no Debian", all.len());
+        assert!(
+            all.len() > 5000,
+            "a tree of {} paths is no Debian",
+            all.len()
+        );
         Self(all)
     }
 
@@ -51,6 +61,23 @@ impl Snapshot {
             .into_iter()
             .filter_map(|path| difference(path, self.0.get(path), other.0.get(path)))
             .collect()
+    }
+
+    /// [`Snapshot::differences`] of a tree in which dpkg was killed; what it may leave is told.
+    pub(super) fn differences_after_kills(&self, other: &Self) -> Vec<String> {
+        let mut all = self.differences(other);
+        for (path, reason) in AFTER_KILLS {
+            let line = format!("{path}: its content differs");
+            let before = all.len();
+            all.retain(|found| *found != line);
+            let word = if all.len() < before {
+                "differs"
+            } else {
+                "does not differ"
+            };
+            super::tell(&format!("after kills, {word}: {path}: {reason}"));
+        }
+        all
     }
 
     /// Every difference at all: for one tree at two times.
@@ -115,7 +142,18 @@ fn content(path: &Path) -> String {
     if path.ends_with("etc/shadow") {
         return undated(&String::from_utf8_lossy(&bytes));
     }
+    if path.ends_with("var/lib/apt/extended_states") {
+        return sorted(&String::from_utf8_lossy(&bytes));
+    }
     nodeagent::host::root::sha256(&bytes)
+}
+
+/// The stanzas of a deb822 file, sorted: apt adds new ones where its hash table has them, so a second
+/// transaction gives another order.
+fn sorted(text: &str) -> String {
+    let mut stanzas: Vec<_> = text.split("\n\n").map(str::trim).collect();
+    stanzas.sort_unstable();
+    stanzas.join("\n\n")
 }
 
 /// shadow(5) without the day of the last change: two trees may be baked before and after midnight.
@@ -142,10 +180,19 @@ fn every_kind_of_difference_is_seen() {
     let (excepted, _) = EXCEPTIONS[0];
     let base = of("a", "file 0644 0:0", "1");
     let table = [
-        (of("a", "file 0600 0:0", "1"), "a: file 0600 0:0 instead of file 0644 0:0"),
-        (of("a", "file 0644 0:7", "1"), "a: file 0644 0:7 instead of file 0644 0:0"),
+        (
+            of("a", "file 0600 0:0", "1"),
+            "a: file 0600 0:0 instead of file 0644 0:0",
+        ),
+        (
+            of("a", "file 0644 0:7", "1"),
+            "a: file 0644 0:7 instead of file 0644 0:0",
+        ),
         (of("a", "file 0644 0:0", "2"), "a: its content differs"),
-        (of("b", "file 0644 0:0", "1"), "a: missing now: file 0644 0:0\nb: new: file 0644 0:0"),
+        (
+            of("b", "file 0644 0:0", "1"),
+            "a: missing now: file 0644 0:0\nb: new: file 0644 0:0",
+        ),
         (of("a", "file 0644 0:0", "1"), ""),
     ];
     for (other, want) in table {
@@ -154,7 +201,16 @@ fn every_kind_of_difference_is_seen() {
     let base = of(excepted, "file 0600 0:0", "1");
     let same = of(excepted, "file 0600 0:0", "1");
     assert!(base.differences(&same)[0].contains("does not differ"));
-    assert_eq!(base.differences(&of(excepted, "file 0600 0:0", "2")).len(), 0);
-    assert_eq!(base.differences(&of(excepted, "file 0644 0:0", "2")).len(), 1);
-    assert_eq!(undated("a:!:20778::::::\nb:*:1:0:9:7:::"), "a:!::::::\nb:*:0:9:7:::");
+    assert_eq!(
+        base.differences(&of(excepted, "file 0600 0:0", "2")).len(),
+        0
+    );
+    assert_eq!(
+        base.differences(&of(excepted, "file 0644 0:0", "2")).len(),
+        1
+    );
+    assert_eq!(
+        undated("a:!:20778::::::\nb:*:1:0:9:7:::"),
+        "a:!::::::\nb:*:0:9:7:::"
+    );
 }
