@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use nix::errno::Errno;
+
 /// What went wrong, in the terms that decide the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -160,14 +162,32 @@ impl Error {
         text
     }
 
-    /// The hint of this error or of the nearest cause that has one.
+    /// The hint of this error or of the nearest cause that has one, else what usually helps against the last cause.
     pub fn next_step(&self) -> Option<&str> {
-        self.hint.as_deref().or_else(|| {
-            self.cause
-                .as_ref()?
-                .downcast_ref::<Error>()
-                .and_then(Error::next_step)
-        })
+        let cause = || self.cause.as_ref();
+        self.hint
+            .as_deref()
+            .or_else(|| match cause()?.downcast_ref::<Error>() {
+                Some(inner) => inner.next_step(),
+                None => usual(&**cause()?),
+            })
+    }
+}
+
+/// What usually helps against an error of the kernel.
+fn usual(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<&'static str> {
+    let io = cause.downcast_ref::<std::io::Error>();
+    let errno = match io {
+        Some(io) => Errno::from_raw(io.raw_os_error()?),
+        None => *cause.downcast_ref::<Errno>()?,
+    };
+    match errno {
+        Errno::ENOSPC | Errno::EDQUOT => {
+            Some("free some space, then run the same command again: it does what is still missing")
+        }
+        Errno::EROFS => Some("mount it for writing, then run the same command again"),
+        Errno::EACCES | Errno::EPERM => Some("run it as root"),
+        _ => None,
     }
 }
 

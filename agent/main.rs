@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use nodeagent::cli::{Cli, Io, output};
 use nodeagent::error::{Error, Exit};
-use nodeagent::host::{exec, signals};
+use nodeagent::host::{environment, exec, signals};
 use nodeagent::policy::Mistakes;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -59,11 +59,6 @@ impl std::io::Write for Log {
     }
 }
 
-/// NO_COLOR (no-color.org): present and not empty. clap and indicatif look at it by themselves.
-fn colour(terminal: bool) -> bool {
-    terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
 fn log(verbose: u8, terminal: bool) {
     let level = match verbose {
         0 => LevelFilter::INFO,
@@ -74,7 +69,7 @@ fn log(verbose: u8, terminal: bool) {
         .with_writer(|| Log)
         .with_max_level(level)
         .with_target(false)
-        .with_ansi(colour(terminal));
+        .with_ansi(terminal && !environment::no_color());
     if terminal {
         log.without_time().init();
     } else {

@@ -11,6 +11,7 @@
     reason = "tests touch their own temporary trees directly and may panic"
 )]
 
+mod audit;
 mod cli;
 mod flow;
 mod house;

@@ -2,11 +2,13 @@
 //! It is separate from the verbs because every one of them relies on these refusals.
 
 mod marker;
+#[path = "seal/stamp.rs"]
+mod stamps;
 
 use nodeagent::error::{Error, Exit};
-use nodeagent::host::{Evidence, Host, Where};
+use nodeagent::host::{Host, Where};
 use nodeagent::record::seal::{self, Digests, SEAL, State, Verb};
-use nodeagent::record::stamp::{self, Standing};
+use nodeagent::record::stamp;
 use nodeagent::record::{MANIFEST, POLICY, RECORD};
 use nodeagent::resource::Place;
 
@@ -188,7 +190,7 @@ fn the_place_follows_from_seal_stamp_and_a_running_manager() {
             bench.to(state);
         }
         if stamped {
-            let now = stamp::now(&bench.host.root, &bench.host.evidence, 1)
+            let now = stamp::now(&bench.host.root, &bench.host.evidence, None, 1)
                 .unwrap()
                 .unwrap();
             stamp::write(&bench.host.root, &now).unwrap();
@@ -207,46 +209,11 @@ fn the_place_follows_from_seal_stamp_and_a_running_manager() {
 }
 
 #[test]
-fn a_copy_of_a_node_is_told_by_what_it_kept() {
+fn a_clock_that_was_lost_brings_no_expired_exception_back() {
     let bench = Bench::new();
-    let key = "/etc/ssh/ssh_host_ed25519_key.pub";
-    let look = || {
-        let now = stamp::now(&bench.host.root, &bench.host.evidence, 1)
-            .unwrap()
-            .unwrap();
-        stamp::standing(stamp::read(&bench.host.root).unwrap().as_ref(), &now)
-    };
-    let kept = |standing: Standing| match standing {
-        Standing::Foreign(kept) => kept.into_iter().map(|d| d.what).collect::<Vec<_>>(),
-        other => panic!("{other:?} is not a copy"),
-    };
-    bench.put("/var/lib/cloud/data/instance-id", "i-1\n");
-    bench.put(key, "key a");
-    assert_eq!(look(), Standing::Fresh);
-    let now = stamp::now(&bench.host.root, &bench.host.evidence, 1)
-        .unwrap()
-        .unwrap();
-    stamp::write(&bench.host.root, &now).unwrap();
-    assert_eq!(look(), Standing::Mine);
-    let text = bench.host.root.read_text(stamp::STAMP).unwrap().unwrap();
-    assert!(
-        !text.contains(ID),
-        "the identifier itself is not kept: {text}"
-    );
-
-    bench.put("/var/lib/cloud/data/instance-id", "i-2\n");
-    assert_eq!(kept(look()), ["/etc/machine-id", "SSH host keys"]);
-    bench.put("/etc/machine-id", OTHER);
-    assert_eq!(kept(look()), ["SSH host keys"]);
-    bench.put(key, "key b");
-    assert!(
-        kept(look()).is_empty(),
-        "a copy that made everything anew is a new node"
-    );
-    bench.put(stamp::STAMP, "torn");
-    assert_eq!(look(), Standing::Fresh);
-    assert_eq!(
-        stamp::now(&bench.host.root, &Evidence::default(), 1).unwrap(),
-        None
-    );
+    assert_eq!(seal::judging_time(&bench.host.root, 5).unwrap(), 5);
+    bench.to(State::Closed);
+    for (now, want) in [(0, 9), (8, 9), (10, 10)] {
+        assert_eq!(seal::judging_time(&bench.host.root, now).unwrap(), want);
+    }
 }

@@ -264,6 +264,9 @@ fn still_open(item: &Item) -> Failure {
     Failure {
         id: item.id.clone(),
         error,
-        hint: None,
+        hint: Some(format!(
+            "no step ends this: mend it by hand, change the policy, or leave it out with --skip {}",
+            item.id
+        )),
     }
 }

@@ -56,14 +56,23 @@ enum BakePlace {
     Node,
 }
 
+impl BakeArgs {
+    fn place(&self) -> Place {
+        match self.place {
+            BakePlace::Build => Place::Build,
+            BakePlace::Node => Place::Node,
+        }
+    }
+}
+
 /// Result of a bake, as JSON.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     profile: &'a str,
+    place: Place,
     context: &'a crate::host::Context,
     changes: usize,
     seconds: f64,
-    reboot_needed: bool,
     #[serde(flatten)]
     outcome: &'a Outcome,
 }
@@ -71,23 +80,20 @@ struct Report<'a> {
 /// Bakes.
 pub fn run(args: &BakeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit> {
     let mut host = setup::host(root)?;
-    let policy = setup::policy(&args.policy, &host)?;
+    let policy = setup::policy(&args.policy, &host.root)?;
     let scope = args.scope.scope(&policy)?;
-    let place = if args.place == BakePlace::Node {
-        Place::Node
-    } else {
-        Place::Build
-    };
+    let place = args.place();
+    if place == Place::Node && args.build_machine {
+        return Err(
+            Error::usage("bake: --build-machine and --place node exclude each other").hint(
+                "a node has left the build behind; give --build-machine on the build machine alone",
+            ),
+        );
+    }
     if args.list {
-        let ids = policy
-            .entries
-            .iter()
-            .filter(|entry| entry.at(place) && scope.holds(entry));
-        let text: String = ids
-            .map(|entry| format!("{:<9} {}\n", entry.resource.phase().word(), entry.id))
-            .collect();
-        output::text(io, &text)?;
-        return Ok(Exit::Ok);
+        return output::list(io, &policy, args.json, |entry| {
+            entry.at(place) && scope.holds(entry)
+        });
     }
     setup::requires(&policy, &host)?;
     tracing::info!("profile {} on {}", policy.profile, host.context.evidence);
@@ -177,10 +183,10 @@ fn report(
     if args.json {
         let report = Report {
             profile: &policy.profile,
+            place: args.place(),
             context: &host.context,
             changes,
             seconds,
-            reboot_needed: false,
             outcome,
         };
         return output::json(io, &report);

@@ -16,11 +16,14 @@ use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::record::stamp::{Stamp, Standing};
 use crate::record::{POLICY, seal, stamp};
-use crate::resource::{Place, Resource};
+use crate::resource::{Observed, Place, Resource};
 use crate::verify::{Finding, Verdict, judge};
 
 /// Where the result of the last proof lies; gone with the boot.
 pub const RESULT: &str = "/run/nodeagent/firstboot.json";
+
+/// What to do about an identity that is not this node's own.
+const REPAIR: &str = "RKE2 stays stopped on this node. Make it again from the image, or make anew what is named above and then: systemctl start nodeagent-firstboot.service";
 
 /// Arguments of `firstboot`.
 #[derive(Debug, Args)]
@@ -42,6 +45,11 @@ struct Proof<'a> {
     millis: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// What a person does next; none when all is well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    /// What is worth knowing although it is no fault.
+    notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<&'a Verdict>,
     observed: Vec<serde_json::Value>,
@@ -55,9 +63,9 @@ pub fn run(args: &FirstbootArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result
     }
     let mut host = Host::live()?;
     let proved = prove(&mut host);
-    let (found, error) = match &proved {
-        Ok(found) => (Some(found), None),
-        Err(error) => (None, Some(error.one_line())),
+    let (found, error, hint) = match &proved {
+        Ok(found) => (Some(found), None, None),
+        Err(error) => (None, Some(error.one_line()), error.next_step()),
     };
     let verdict = found.map(|found| &found.verdict);
     let exit = verdict.map_or(Exit::Failed, |verdict| verdict.exit);
@@ -68,6 +76,8 @@ pub fn run(args: &FirstbootArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result
         boot_id: host.kernel.boot_id()?,
         millis: u64::try_from(host.clock.elapsed().as_millis()).unwrap_or(u64::MAX),
         error,
+        next: (exit != Exit::Ok).then(|| hint.unwrap_or(REPAIR).to_owned()),
+        notes: found.map(|found| found.notes.clone()).unwrap_or_default(),
         verdict,
         observed: found
             .map(|found| found.observed.clone())
@@ -94,6 +104,7 @@ pub fn run(args: &FirstbootArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result
 struct Found {
     verdict: Verdict,
     observed: Vec<serde_json::Value>,
+    notes: Vec<String>,
     new_stamp: Option<Stamp>,
 }
 
@@ -108,19 +119,26 @@ fn prove(host: &mut Host) -> Result<Found> {
     };
     let seen = observe(&policy.entries, identity, host);
     let plan = Plan::new(&policy, &seen, Place::Node);
-    let today = rfc3339(host.clock.now());
+    let today = rfc3339(seal::judging_time(&host.root, host.clock.now())?);
     let (copy, new_stamp) = standing(host)?;
     let verdict = judge(&policy, &plan, copy, today.get(..10).unwrap_or_default());
     Ok(Found {
         verdict,
         observed: observed(&policy, &seen),
+        notes: notes(&policy, &seen),
         new_stamp,
     })
 }
 
 /// Whether this machine was stamped before, and what a copy of another node's disk still has of that node.
 fn standing(host: &Host) -> Result<(Vec<Finding>, Option<Stamp>)> {
-    let Some(now) = stamp::now(&host.root, &host.evidence, host.clock.now())? else {
+    let Some(now) = stamp::now(
+        &host.root,
+        &host.evidence,
+        host.kernel.product_uuid()?.as_deref(),
+        host.clock.now(),
+    )?
+    else {
         return Ok((Vec::new(), None));
     };
     let before = stamp::read(&host.root)?;
@@ -165,6 +183,18 @@ fn observed(policy: &Policy, seen: &crate::observe::Observation) -> Vec<serde_js
         .collect()
 }
 
+fn notes(policy: &Policy, seen: &crate::observe::Observation) -> Vec<String> {
+    let seen = (0..policy.entries.len()).filter_map(|index| seen.of(index));
+    seen.flatten().flat_map(note_of).collect()
+}
+
+fn note_of(seen: &Observed) -> Vec<String> {
+    match seen {
+        Observed::Identity(seen) => seen.notes(),
+        _ => Vec::new(),
+    }
+}
+
 fn leave(proof: &Proof<'_>, host: &Host) -> Result<()> {
     host.root.make_dir("/run/nodeagent", Attr::root(0o755))?;
     let mut bytes = serde_json::to_vec_pretty(proof).context(|| "write the proof as JSON")?;
@@ -187,6 +217,10 @@ fn show(proof: &Proof<'_>) -> String {
             }
         }
     }
+    lines.extend(proof.notes.iter().map(|note| format!("note    {note}")));
+    // An error's own next step is printed with the error.
+    let next = proof.next.iter().filter(|_| proof.error.is_none());
+    lines.extend(next.map(|next| format!("next    {next}")));
     let word = if proof.ok {
         "identity proved"
     } else {

@@ -12,7 +12,7 @@ use super::verify::line;
 use super::{Io, output, setup};
 use crate::apply::{Outcome, Run};
 use crate::error::{Error, Exit, Result};
-use crate::host::{Host, Where};
+use crate::host::{Cmd, Host, Where, context};
 use crate::policy::Policy;
 use crate::record::seal::State;
 use crate::record::{Journal, marker, seal};
@@ -51,7 +51,7 @@ struct Report<'a> {
     changes: usize,
     seconds: f64,
     state: &'static str,
-    manifest: &'a str,
+    manifest: Option<&'a str>,
     findings: &'a [Finding],
     #[serde(flatten)]
     outcome: &'a Outcome,
@@ -70,15 +70,20 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     })?;
     let scope = setup::scope(&[], &args.skip, &policy)?;
     if args.list {
-        return list(&policy, &scope, io);
+        return output::list(io, &policy, args.json, |entry| {
+            entry.at(Place::Image) && scope.holds(entry)
+        });
     }
     // Asked twice: before the lock, because a refusal must leave no trace in a sealed image, and under it.
     turn(args, &host)?;
+    if args.close {
+        shutting_down(&host)?;
+    }
     let lock = setup::lock(&host, "generalize", args.wait, io.stop)?;
     setup::load_evidence(&mut host)?;
     let turn = turn(args, &host)?;
     match turn {
-        Turn::Already => return already(&host, io),
+        Turn::Already => return already(args, &policy, &host, io),
         Turn::Generalize => marker::admit(&host)?,
         Turn::Close => {}
     }
@@ -111,24 +116,28 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
         Exit::Failed
     };
     journal.add(&setup::end(&outcome, exit, &host))?;
-    if exit != Exit::Ok {
-        let text = output::summary("generalize", &outcome, host.clock.elapsed().as_secs_f64());
-        output::text(io, &text)?;
-        return Ok(exit);
-    }
     drop(journal);
     let stages = Cell::new(outcome.steps.len());
     let stage = || {
         stages.set(stages.get() + 1);
         setup::die_after(die, stages.get());
     };
-    let sealed = if turn == Turn::Close || !host.context.has_manager() {
+    let sealed = if exit != Exit::Ok {
+        Sealed::not(match turn {
+            Turn::Close => State::Pending,
+            _ => State::Building,
+        })
+    } else if turn == Turn::Close || !host.context.has_manager() {
         close(&host, &policy, &scope, lock, &stage)?
     } else {
         pending(&host, &policy, &scope, lock)?
     };
     let seconds = host.clock.elapsed().as_secs_f64();
-    report(args, &policy, &outcome, (&sealed, seconds), io)
+    report(args, &policy, &outcome, (&sealed, seconds), io)?;
+    Ok(match sealed.findings.is_empty() {
+        true => exit,
+        false => Exit::Failed,
+    })
 }
 
 /// What is left to be done, by the state of the seal.
@@ -145,6 +154,7 @@ fn turn(args: &GeneralizeArgs, host: &Host) -> Result<Turn> {
     let pending = seal::read(&host.root)?.is_some_and(|seal| seal.state == State::Pending);
     if args.close || (pending && host.context.place == Where::Root) {
         seal::admit(&host.root, seal::Verb::Close)?;
+        marker::refuse_cluster(&host.root)?;
         return Ok(Turn::Close);
     }
     if pending {
@@ -154,23 +164,39 @@ fn turn(args: &GeneralizeArgs, host: &Host) -> Result<Turn> {
     Ok(Turn::Generalize)
 }
 
-fn list(policy: &Policy, scope: &crate::plan::Scope, io: &mut Io<'_>) -> Result<Exit> {
-    let entries = policy.entries.iter();
-    let mine = entries.filter(|e| e.at(Place::Image) && !e.at(Place::Build) && scope.holds(e));
-    let text: String = mine
-        .map(|entry| format!("{:<28} {}\n", entry.id, entry.reason))
-        .collect();
-    output::text(io, &text)?;
-    Ok(Exit::Ok)
+/// A seal that is closed while people are logged in and daemons write would vouch for what comes after it.
+fn shutting_down(host: &Host) -> Result<()> {
+    if !context::detect().has_manager() {
+        return Ok(());
+    }
+    let asked = host
+        .exec
+        .run(&Cmd::new(["systemctl", "is-system-running"]))?;
+    let state = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+    if !in_use(&state) {
+        return Ok(());
+    }
+    Err(
+        Error::refused(format!("close the seal: this machine is in use ({state})"))
+            .hint("power it off: nodeagent-close.service closes the seal at shutdown"),
+    )
+}
+
+/// The states of a manager that is not shutting down (systemctl(1)); one that cannot be asked any more is.
+fn in_use(state: &str) -> bool {
+    matches!(
+        state,
+        "initializing" | "starting" | "running" | "degraded" | "maintenance"
+    )
 }
 
 /// A second call on a pending machine only makes sure that the closing unit will run.
-fn already(host: &Host, io: &mut Io<'_>) -> Result<Exit> {
+fn already(args: &GeneralizeArgs, policy: &Policy, host: &Host, io: &mut Io<'_>) -> Result<Exit> {
+    marker::refuse_cluster(&host.root)?;
     super::seal::hand_over(host)?;
-    output::text(
-        io,
-        "already generalized: the seal is pending, power off to close it\n",
-    )?;
+    let sealed = Sealed::not(State::Pending);
+    let seconds = host.clock.elapsed().as_secs_f64();
+    report(args, policy, &Outcome::default(), (&sealed, seconds), io)?;
     Ok(Exit::Ok)
 }
 
@@ -180,34 +206,50 @@ fn report(
     outcome: &Outcome,
     (sealed, seconds): (&Sealed, f64),
     io: &mut Io<'_>,
-) -> Result<Exit> {
+) -> Result<()> {
     if args.json {
         let report = Report {
             profile: &policy.profile,
             changes: outcome.steps.len(),
             seconds,
             state: sealed.state.word(),
-            manifest: &sealed.manifest,
+            manifest: sealed.manifest.as_deref(),
             findings: &sealed.findings,
             outcome,
         };
-        output::json(io, &report)?;
-    } else {
-        let next = match sealed.state {
-            State::Pending => "power off now: nodeagent-close.service closes the seal",
-            State::Closed => "the image is ready",
-            State::Building => "not sealed, since what is listed above does not hold",
-        };
-        let mut text = String::new();
-        for finding in &sealed.findings {
-            line(&mut text, finding);
-        }
-        text.push_str(&output::summary("generalize", outcome, seconds));
-        output::text(io, &format!("{text}seal {}: {next}\n", sealed.state.word()))?;
+        return output::json(io, &report);
     }
-    Ok(if sealed.findings.is_empty() {
-        Exit::Ok
-    } else {
-        Exit::Failed
-    })
+    let next = match sealed.state {
+        _ if !outcome.failed.is_empty() => "it failed; run it again once that is solved",
+        State::Pending => "power off now: nodeagent-close.service closes the seal",
+        State::Closed => "the image is ready",
+        State::Building => "not sealed, since what is listed above does not hold",
+    };
+    let mut text = String::new();
+    for finding in &sealed.findings {
+        line(&mut text, finding);
+    }
+    text.push_str(&output::summary("generalize", outcome, seconds));
+    output::text(io, &format!("{text}seal {}: {next}\n", sealed.state.word()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_use;
+
+    #[test]
+    fn only_a_machine_that_shuts_down_is_closed() {
+        for state in [
+            "running",
+            "degraded",
+            "starting",
+            "initializing",
+            "maintenance",
+        ] {
+            assert!(in_use(state), "{state}");
+        }
+        for state in ["stopping", "offline", "unknown", ""] {
+            assert!(!in_use(state), "{state}");
+        }
+    }
 }

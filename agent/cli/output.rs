@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::Io;
 use crate::apply::{Outcome, Progress};
-use crate::error::{Context as _, Error, Result};
-use crate::plan::Plan;
+use crate::error::{Context as _, Error, Exit, Result};
+use crate::plan::{Plan, Tally};
+use crate::policy::{Entry, Policy};
 use crate::resource::Phase;
 
 /// What is being done when stdout fails.
@@ -22,9 +23,19 @@ pub struct PlanView<'a> {
     pub changes: usize,
     /// Name of the profile.
     pub profile: &'a str,
+    /// How many entries ended how.
+    pub counts: Tally,
     /// The plan.
     #[serde(flatten)]
     pub plan: &'a Plan,
+}
+
+/// One line of `--list`.
+#[derive(Debug, Serialize)]
+struct Listed<'a> {
+    phase: &'static str,
+    id: &'a str,
+    reason: &'a str,
 }
 
 /// Prints one JSON value and a newline on stdout.
@@ -37,6 +48,33 @@ pub fn json(io: &mut Io<'_>, value: &impl Serialize) -> Result<()> {
 /// Prints text on stdout.
 pub fn text(io: &mut Io<'_>, text: &str) -> Result<()> {
     io.out.write_all(clean(text).as_bytes()).context(|| STDOUT)
+}
+
+/// The entries that a verb would work on, without doing anything.
+pub fn list(
+    io: &mut Io<'_>,
+    policy: &Policy,
+    as_json: bool,
+    wanted: impl Fn(&Entry) -> bool,
+) -> Result<Exit> {
+    let entries = policy.entries.iter().filter(|entry| wanted(entry));
+    let lines: Vec<Listed<'_>> = entries
+        .map(|entry| Listed {
+            phase: entry.resource.phase().word(),
+            id: &entry.id,
+            reason: &entry.reason,
+        })
+        .collect();
+    if as_json {
+        json(io, &lines)?;
+    } else {
+        let line = |l: &Listed<'_>| format!("{:<10} {:<28} {}\n", l.phase, l.id, l.reason);
+        text(io, &lines.iter().map(line).collect::<String>())?;
+    }
+    Ok(match lines.is_empty() {
+        true => Exit::Nothing,
+        false => Exit::Ok,
+    })
 }
 
 /// Text without control characters: names of files and values of a host or a policy may hold any byte.

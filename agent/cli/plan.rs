@@ -9,13 +9,13 @@ use super::setup::{PolicyChoice, ScopeArgs};
 use super::{Io, output, setup};
 use crate::error::{Exit, Result};
 use crate::observe::observe;
-use crate::plan::Plan;
+use crate::plan::{Ended, Item, Plan};
 use crate::resource::Place;
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  nodeagent plan --profile debian12-base\n  nodeagent plan --profile debian12-base --phase kernel --json\n  nodeagent --root /mnt/image plan --profile debian12-base\n\nExit codes: 0 nothing to change, 3 something would change."
+    after_help = "Examples:\n  nodeagent plan --profile debian12-base\n  nodeagent plan --profile debian12-base --phase kernel --json\n  nodeagent --root /mnt/image plan --profile debian12-base\n\nExit codes: 0 nothing to change, 1 a required entry could not be checked, 3 something would change,\n5 nothing was checked."
 )]
 pub struct PlanArgs {
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub struct PlanArgs {
 /// Prints the plan.
 pub fn run(args: &PlanArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit> {
     let mut host = setup::host(root)?;
-    let policy = setup::policy(&args.policy, &host)?;
+    let policy = setup::policy(&args.policy, &host.root)?;
     setup::requires(&policy, &host)?;
     setup::load_evidence(&mut host)?;
     let scope = args.scope.scope(&policy)?;
@@ -51,6 +51,7 @@ pub fn run(args: &PlanArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit
                 plan: &plan,
                 profile: &policy.profile,
                 changes: plan.changes(),
+                counts: plan.tally(),
             },
         )?;
     } else {
@@ -60,21 +61,17 @@ pub fn run(args: &PlanArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit
 }
 
 fn exit(plan: &Plan) -> Exit {
-    let unknown = plan
-        .items
-        .iter()
-        .any(|item| item.enforce && !item.could_not_check.is_empty());
-    let differs = plan.items.iter().any(|item| !item.differences.is_empty());
-    let mut exit = if plan.items.is_empty() {
-        Exit::Nothing
-    } else {
-        Exit::Ok
-    };
-    if differs {
+    let unknown = |item: &Item| item.enforce && item.ended() == Ended::Unknown;
+    let tally = plan.tally();
+    let mut exit = Exit::Ok;
+    if plan.items.iter().any(|item| !item.differences.is_empty()) {
         exit = exit.and(Exit::Drift);
     }
-    if unknown {
+    if plan.items.iter().any(unknown) {
         exit = exit.and(Exit::Failed);
+    }
+    if tally.conforms + tally.differs == 0 {
+        exit = exit.and(Exit::Nothing);
     }
     exit
 }

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::setup::PolicyChoice;
-use super::{Io, output};
+use super::{Io, output, setup};
 use crate::error::{Error, Exit, Result};
+use crate::host::Root;
 use crate::policy::json_schema::{fragment_schema, profile_schema};
-use crate::policy::load;
 
 /// Arguments of `policy`.
 #[derive(Debug, Args)]
@@ -64,6 +64,7 @@ pub struct CheckArgs {
 /// Arguments of `policy show`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  nodeagent policy show                               what the last bake of this machine used
   nodeagent policy show --profile debian12-base
   nodeagent policy show --profile debian12-base --json | jq '.entries[].id'")]
 pub struct ShowArgs {
@@ -116,11 +117,7 @@ pub fn run(args: &PolicyArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Ex
 
 fn show(args: &ShowArgs, io: &mut Io<'_>) -> Result<Exit> {
     let choice = &args.choice;
-    let Some(profile) = &choice.profile else {
-        return Err(Error::usage("policy show: no profile given")
-            .hint("name one with --profile; `nodeagent policy check` lists them"));
-    };
-    let policy = load(profile, &choice.policy, &choice.set)?;
+    let policy = setup::policy(choice, &Root::open(Path::new("/"))?)?;
     if args.json {
         output::json(io, &policy)?;
     } else {

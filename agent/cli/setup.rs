@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::apply::Outcome;
@@ -33,26 +34,20 @@ pub struct PolicyChoice {
 #[derive(Debug, Clone, Args)]
 pub struct ScopeArgs {
     /// Only this phase; may be repeated.
-    #[arg(long, value_name = "PHASE", value_parser = phase)]
+    #[arg(long, value_name = "PHASE", value_parser = phase())]
     pub phase: Vec<Phase>,
     /// Leave out an entry by its id, or all of a kind; may be repeated.
     #[arg(long, value_name = "ID|KIND")]
     pub skip: Vec<String>,
 }
 
-fn phase(word: &str) -> std::result::Result<Phase, String> {
-    let known = || {
-        Phase::ALL
-            .iter()
-            .map(|phase| phase.word())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let found = Phase::ALL
-        .iter()
-        .copied()
-        .find(|phase| phase.word() == word);
-    found.ok_or_else(|| format!("there is no such phase; there are {}", known()))
+/// Phases as words that help and completions show.
+fn phase() -> impl TypedValueParser<Value = Phase> {
+    let words = Phase::ALL.iter().map(|phase| phase.word());
+    PossibleValuesParser::new(words).try_map(|word| {
+        let mut phases = Phase::ALL.iter().copied();
+        phases.find(|p| p.word() == word).ok_or("no such phase")
+    })
 }
 
 impl ScopeArgs {
@@ -106,20 +101,38 @@ pub fn root(root: Option<&Path>) -> Result<Root> {
 /// The host: the tree in `--root`, or this machine.
 pub fn host(root: Option<&Path>) -> Result<Host> {
     match root {
-        Some(dir) => Host::at_root(dir),
+        Some(dir) => {
+            not_this_machine(dir)?;
+            Host::at_root(dir)
+        }
         None => Host::live(),
     }
 }
 
+/// A tree needs no build marker and is closed at once, so this machine must never be taken for one.
+fn not_this_machine(dir: &Path) -> Result<()> {
+    let identity =
+        |path: &Path| Ok::<_, Error>(Root::open(path)?.meta("/")?.map(|m| (m.device, m.inode)));
+    if identity(dir)? != identity(Path::new("/"))? {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "--root {}: this is the root of the running system, not an unbooted tree",
+        dir.display()
+    ))
+    .hint("leave --root out to work on this machine"))
+}
+
 /// The policy of `--profile`, or the one that the last bake left in the tree.
-pub fn policy(choice: &PolicyChoice, host: &Host) -> Result<Policy> {
+pub fn policy(choice: &PolicyChoice, root: &Root) -> Result<Policy> {
     if let Some(profile) = &choice.profile {
         return crate::policy::load(profile, &choice.policy, &choice.set);
     }
     if !choice.policy.is_empty() || !choice.set.is_empty() {
-        return Err(Error::usage("--policy and --set need --profile"));
+        return Err(Error::usage("--policy and --set need --profile")
+            .hint("without --profile the policy of the last bake is used as it is"));
     }
-    baked_policy(&host.root)?.ok_or_else(|| {
+    baked_policy(root)?.ok_or_else(|| {
         Error::usage("no profile given, and no bake has left its policy here")
             .hint("name one with --profile; `nodeagent policy check` lists them")
     })
@@ -127,12 +140,18 @@ pub fn policy(choice: &PolicyChoice, host: &Host) -> Result<Policy> {
 
 /// The policy that the tree carries; where a seal states its digest it must be those bytes.
 pub fn baked_policy(root: &Root) -> Result<Option<Policy>> {
-    let Some(bytes) = root.read(POLICY)? else {
-        return Ok(None);
-    };
     let sealed = seal::read(root)?
         .and_then(|seal| seal.digests)
         .map(|digests| digests.policy);
+    let Some(bytes) = root.read(POLICY)? else {
+        return match sealed {
+            None => Ok(None),
+            Some(_) => Err(
+                Error::host(format!("use {POLICY}: it was sealed and is missing"))
+                    .hint("this image can no longer audit itself; compare with --profile"),
+            ),
+        };
+    };
     let digest = crate::host::root::sha256(&bytes);
     if sealed.is_some_and(|sealed| sealed != digest) {
         return Err(Error::host(format!("use {POLICY}: it is not the policy that was sealed"))

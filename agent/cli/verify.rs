@@ -11,8 +11,9 @@ use crate::error::{Exit, Result};
 use crate::manifest::canonical::rfc3339;
 use crate::observe::observe;
 use crate::plan::Plan;
-use crate::record::stamp;
-use crate::verify::{Finding, Verdict, further, judge};
+use crate::record::{seal, stamp};
+use crate::resource::Place;
+use crate::verify::{Finding, Status, Verdict, further, judge};
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -40,7 +41,7 @@ pub fn run(args: &VerifyArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Ex
         Some(place) => place.into(),
         None => stamp::place(&host)?,
     };
-    let policy = setup::policy(&args.policy, &host)?;
+    let policy = setup::policy(&args.policy, &host.root)?;
     setup::requires(&policy, &host)?;
     let scope = args.scope.scope(&policy)?;
     let seen = observe(
@@ -55,8 +56,12 @@ pub fn run(args: &VerifyArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Ex
     } else {
         Vec::new()
     };
-    let today = rfc3339(host.clock.now());
-    let verdict = judge(&policy, &plan, beside, today.get(..10).unwrap_or_default());
+    let today = rfc3339(seal::judging_time(&host.root, host.clock.now())?);
+    let mut verdict = judge(&policy, &plan, beside, today.get(..10).unwrap_or_default());
+    verdict.left_out = scope.left_out();
+    if !whole && place != Place::Build {
+        verdict.left_out.push("seal and inventory".to_owned());
+    }
     if args.json {
         output::json(io, &verdict)?;
     } else {
@@ -85,7 +90,11 @@ fn show(verdict: &Verdict) -> String {
     );
     let place = verdict.place.word();
     let profile = &verdict.profile;
-    text + &format!("{profile} at place {place}{proven}: {figures}\n")
+    let left_out = match verdict.left_out.as_slice() {
+        [] => String::new(),
+        words => format!("not looked at: {}\n", words.join(", ")),
+    };
+    text + &format!("{left_out}{profile} at place {place}{proven}: {figures}\n")
 }
 
 /// One finding as a person reads it.
@@ -99,8 +108,12 @@ pub(super) fn line(text: &mut String, finding: &Finding) {
         lines.push(format!("    {}: {}", remark.what, remark.why));
     }
     if let Some(e) = &finding.exception {
+        let word = match finding.status {
+            Status::Excepted => "accepted",
+            _ => "no longer accepted: was",
+        };
         lines.push(format!(
-            "    accepted by {} until {}: {}",
+            "    {word} by {} until {}: {}",
             e.owner, e.expires, e.reason
         ));
     }

@@ -26,12 +26,33 @@ pub fn accounts(root: &Root) -> Result<Vec<Account>> {
     ))
 }
 
-/// The distinct home directories of all accounts, sorted, without `/` and empty ones.
+/// Directories that accounts of daemons have for a home although they are the system's own.
+const SYSTEM: [&str; 15] = [
+    "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt", "/proc",
+    "/sbin", "/srv", "/sys", "/usr",
+];
+
+/// Whether a home is the root (an empty text, as `homes` has it) or a directory of the system: what lies in it is not
+/// a person's, but for the hidden files that login, SSH and shells look for there.
+pub fn is_system_directory(home: &str) -> bool {
+    let deep = [
+        "/bin/", "/boot/", "/dev/", "/etc/", "/lib/", "/proc/", "/sbin/", "/sys/", "/usr/",
+    ];
+    let var = ["/run", "/tmp", "/var", "/var/lib", "/var/log", "/var/tmp"];
+    let plain = home.split('/').all(|part| !matches!(part, "." | ".."));
+    !plain
+        || home.is_empty()
+        || SYSTEM.contains(&home)
+        || var.contains(&home)
+        || deep.iter().any(|above| home.starts_with(above))
+}
+
+/// The distinct home directories of all accounts, sorted, without the last slash: `/` is the empty text.
 pub fn homes(root: &Root) -> Result<Vec<String>> {
     let mut homes: Vec<String> = accounts(root)?
         .into_iter()
+        .filter(|account| account.home.starts_with('/'))
         .map(|account| account.home.trim_end_matches('/').to_owned())
-        .filter(|home| home.starts_with('/'))
         .collect();
     homes.sort();
     homes.dedup();

@@ -7,7 +7,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
-use crate::host::{FileKind, Root, accounts};
+use crate::host::{FileKind, Meta, Root, accounts};
 
 /// More names than this in one expansion are refused: a pattern that wide is a mistake, and memory is bounded.
 const LIMIT: usize = 100_000;
@@ -21,6 +21,8 @@ pub struct Expansion {
     pub paths: Vec<String>,
     /// Symlinks in the middle of a match that lead to something and were not followed.
     pub not_followed: Vec<String>,
+    /// Matching names that are not UTF-8 and so cannot be named; shown with replacement characters.
+    pub not_named: Vec<String>,
 }
 
 /// Expands patterns. Literal leading parts may be symlinks (resolved inside the root); after the first wildcard
@@ -31,6 +33,7 @@ pub fn expand(root: &Root, patterns: &[String]) -> Result<Expansion> {
         root,
         paths: BTreeSet::new(),
         not_followed: BTreeSet::new(),
+        not_named: BTreeSet::new(),
         seen: 0,
     };
     for pattern in patterns {
@@ -39,6 +42,7 @@ pub fn expand(root: &Root, patterns: &[String]) -> Result<Expansion> {
     Ok(Expansion {
         paths: walk.paths.into_iter().collect(),
         not_followed: walk.not_followed.into_iter().collect(),
+        not_named: walk.not_named.into_iter().collect(),
     })
 }
 
@@ -114,6 +118,7 @@ struct Walk<'r> {
     root: &'r Root,
     paths: BTreeSet<String>,
     not_followed: BTreeSet<String>,
+    not_named: BTreeSet<String>,
     seen: usize,
 }
 
@@ -121,8 +126,11 @@ impl Walk<'_> {
     fn pattern(&mut self, pattern: &str) -> Result<()> {
         if let Some(rest) = pattern.strip_prefix("~/") {
             let parts: Vec<&str> = rest.split('/').collect();
+            let hidden = rest.starts_with('.');
             for home in accounts::homes(self.root)? {
-                self.below(&home, &parts)?;
+                if hidden || !accounts::is_system_directory(&home) {
+                    self.below(&home, &parts)?;
+                }
             }
             return Ok(());
         }
@@ -161,7 +169,7 @@ impl Walk<'_> {
     }
 
     fn step(&mut self, path: &str, rest: &[&str]) -> Result<()> {
-        let Some(meta) = self.root.meta(path)? else {
+        let Some(meta) = self.look(path)? else {
             return Ok(());
         };
         match (rest.is_empty(), meta.kind) {
@@ -173,6 +181,15 @@ impl Walk<'_> {
             (false, FileKind::Symlink) => self.leave(path, rest),
             (false, _) => Ok(()),
         }
+    }
+
+    /// Metadata of a name that was listed; none when it went away, or when its bytes are no text and it is noted.
+    fn look(&mut self, path: &str) -> Result<Option<Meta>> {
+        let meta = self.root.meta(path)?;
+        if meta.is_none() && path.contains(char::REPLACEMENT_CHARACTER) {
+            self.not_named.insert(path.to_owned());
+        }
+        Ok(meta)
     }
 
     /// Notes a symlink that would have led on; whether what lies behind would match is not looked at further.
@@ -201,7 +218,7 @@ impl Walk<'_> {
         }
         for name in self.list(dir)? {
             let path = format!("{dir}/{name}");
-            let Some(meta) = self.root.meta(&path)? else {
+            let Some(meta) = self.look(&path)? else {
                 continue;
             };
             if rest.is_empty() {

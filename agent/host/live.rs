@@ -78,6 +78,5 @@ fn units(dir: &Path, context: &Context) -> Result<Box<dyn Units>> {
 }
 
 fn clock() -> impl Clock {
-    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok();
-    SystemClock::start(epoch.and_then(|text| text.parse().ok()))
+    SystemClock::start(super::environment::source_date_epoch())
 }

@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod binary;
 pub mod clock;
 pub mod context;
+pub mod environment;
 pub mod evidence;
 pub mod exec;
 pub mod glob;

@@ -9,9 +9,9 @@ use super::{EntryFact, Kubernetes, Manifest, Os, Tool, canonical};
 use crate::observe::Observation;
 use crate::observe::facts::Facts;
 use crate::observe::inventory::Inventory;
-use crate::plan::{Item, Plan};
+use crate::plan::{Ended, Item, Plan};
 use crate::policy::{Entry, Policy};
-use crate::resource::{ENTRY, Resource};
+use crate::resource::Resource;
 
 /// All that the manifest is made of.
 #[derive(Debug)]
@@ -72,7 +72,10 @@ pub fn build(inputs: Inputs<'_>) -> Manifest {
 
 /// References of the images that were seen complete in the store.
 fn images(policy: &Policy, plan: &Plan) -> Vec<String> {
-    let conforming = plan.items.iter().filter(|item| item.diff.conforms());
+    let conforming = plan
+        .items
+        .iter()
+        .filter(|item| item.ended() == Ended::Conforms);
     conforming
         .filter_map(|item| match &policy.entries.get(item.index)?.resource {
             Resource::Image(image) => Some(image.reference.clone()),
@@ -111,17 +114,10 @@ fn fact(index: usize, entry: &Entry, seen: &Observation, plan: &Plan) -> EntryFa
 
 /// The verdict of one judged item, as a word.
 pub fn verdict(item: &Item) -> &'static str {
-    if !item.could_not_check.is_empty() {
-        "could-not-check"
-    } else if !item.differences.is_empty() {
-        "drift"
-    } else if item
-        .not_applicable
-        .iter()
-        .any(|remark| remark.what == ENTRY)
-    {
-        "not-applicable"
-    } else {
-        "conforms"
+    match item.ended() {
+        Ended::Conforms => "conforms",
+        Ended::Differs => "drift",
+        Ended::Unknown => "could-not-check",
+        Ended::NotApplicable => "not-applicable",
     }
 }

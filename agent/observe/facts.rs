@@ -2,7 +2,7 @@
 //! It is separate because the manifest states them whether or not an entry asks for them.
 
 use crate::error::Result;
-use crate::host::{Host, Root};
+use crate::host::{Host, Root, context};
 
 /// Facts of the whole tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +93,13 @@ fn rke2(root: &Root) -> Result<Option<String>> {
 }
 
 fn fips(host: &Host) -> Result<bool> {
-    if host.context.kernel_is_foreign(false).is_some() {
+    // The closing run treats the machine as a tree, but the kernel is still this machine's.
+    let context = if host.closing {
+        context::detect()
+    } else {
+        host.context.clone()
+    };
+    if context.kernel_is_foreign(false).is_some() {
         return Ok(false);
     }
     let flag = host.root.read_text("/proc/sys/crypto/fips_enabled")?;

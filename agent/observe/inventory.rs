@@ -9,22 +9,16 @@ use crate::error::Result;
 use crate::host::root::FileKind;
 use crate::host::{Host, Meta, Root, accounts};
 
-/// Trees whose content is data of the container store, of the kernel or of running services.
+/// Trees whose content is the container store's or the kernel's; all else is walked, most of all what anybody may write to.
 const NOT_WALKED: &[&str] = &[
     "/proc",
     "/sys",
     "/dev",
     "/run",
-    "/tmp",
-    "/var/tmp",
     "/var/lib/containerd",
     "/var/lib/kubelet",
     "/var/lib/rancher",
     "/var/lib/docker",
-    "/var/log",
-    "/var/cache",
-    "/boot",
-    "/lost+found",
 ];
 
 /// What a tree holds beside the entries.
@@ -104,12 +98,13 @@ mod tests {
     #[test]
     fn setuid_files_are_found_and_data_trees_are_not_entered() {
         let dir = tempfile::tempdir().unwrap();
-        for path in ["usr/bin", "var/lib/containerd/snap"] {
+        for path in ["usr/bin", "var/tmp", "var/lib/containerd/snap"] {
             std::fs::create_dir_all(dir.path().join(path)).unwrap();
         }
         for (path, mode) in [
             ("usr/bin/su", 0o4755),
             ("usr/bin/ls", 0o755),
+            ("var/tmp/x", 0o4755),
             ("var/lib/containerd/snap/su", 0o4755),
         ] {
             std::fs::write(dir.path().join(path), "").unwrap();
@@ -118,10 +113,10 @@ mod tests {
         }
         std::os::unix::fs::symlink("/usr", dir.path().join("loop")).unwrap();
         let found = setuid(&Root::open(dir.path()).unwrap()).unwrap();
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert!(
-            found.first().unwrap().starts_with("4755 ")
-                && found.first().unwrap().ends_with(" /usr/bin/su")
-        );
+        assert_eq!(found.len(), 2, "{found:?}");
+        for path in ["/usr/bin/su", "/var/tmp/x"] {
+            let has = |line: &String| line.starts_with("4755 ") && line.ends_with(path);
+            assert!(found.iter().any(has), "{path}: {found:?}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::observe::Observation;
 use crate::policy::{Entry, Policy};
-use crate::resource::{Action, Diff, Difference, Observed, Phase, Place, Remark};
+use crate::resource::{Action, Diff, Difference, ENTRY, Observed, Phase, Place, Remark};
 
 /// Which entries a verb works on.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,16 @@ impl Scope {
             .iter()
             .any(|word| *word == entry.id || word == entry.resource.kind());
         (self.phases.is_empty() || self.phases.contains(&phase)) && !skipped
+    }
+
+    /// What is not in it, in words; empty when all is.
+    pub fn left_out(&self) -> Vec<String> {
+        let phases = Phase::ALL.iter();
+        let others = phases.filter(|p| !self.phases.is_empty() && !self.phases.contains(p));
+        others
+            .map(|phase| format!("phase {}", phase.word()))
+            .chain(self.skip.iter().cloned())
+            .collect()
     }
 
     /// Words of `--skip` that name no entry and no kind: most likely typing errors.
@@ -77,6 +87,49 @@ pub struct Item {
     pub after: Vec<String>,
 }
 
+/// How an item ended. One rule for plan, manifest and verify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// As wanted.
+    Conforms,
+    /// Not as wanted.
+    Differs,
+    /// A part could not be judged.
+    Unknown,
+    /// There is no such fact here: nothing was looked at.
+    NotApplicable,
+}
+
+impl Item {
+    /// How it ended. What is required must be known as a whole; of what is only reported, a known difference counts.
+    pub fn ended(&self) -> Ended {
+        let unknown = !self.could_not_check.is_empty();
+        let differs = !self.differences.is_empty();
+        match (unknown, differs) {
+            (true, false) => Ended::Unknown,
+            (true, true) if self.enforce => Ended::Unknown,
+            (_, true) => Ended::Differs,
+            (false, false) if self.not_applicable.iter().any(|r| r.what == ENTRY) => {
+                Ended::NotApplicable
+            }
+            (false, false) => Ended::Conforms,
+        }
+    }
+}
+
+/// How many items ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// As wanted.
+    pub conforms: usize,
+    /// Not as wanted.
+    pub differs: usize,
+    /// Could not be judged.
+    pub could_not_check: usize,
+    /// No such fact here.
+    pub not_applicable: usize,
+}
+
 /// Judged entries in the order of work.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
@@ -106,6 +159,17 @@ impl Plan {
             item.after.retain(|id| pending.contains(id));
         }
         Self { place, items }
+    }
+
+    /// How many items ended how.
+    pub fn tally(&self) -> Tally {
+        let count = |how| self.items.iter().filter(|i| i.ended() == how).count();
+        Tally {
+            conforms: count(Ended::Conforms),
+            differs: count(Ended::Differs),
+            could_not_check: count(Ended::Unknown),
+            not_applicable: count(Ended::NotApplicable),
+        }
     }
 
     /// Number of steps that would be done.
@@ -154,4 +218,45 @@ fn could_not_look(why: &str) -> Diff<Action> {
     let mut diff = Diff::default();
     diff.unknown("observation", why);
     diff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_only_reported_differs_also_where_a_part_is_unknown() {
+        let table = [
+            (true, true, true, Ended::Unknown),
+            (false, true, true, Ended::Differs),
+            (true, false, true, Ended::Differs),
+            (false, true, false, Ended::Unknown),
+            (true, true, false, Ended::Unknown),
+            (true, false, false, Ended::Conforms),
+        ];
+        for (enforce, unknown, differs, want) in table {
+            let mut diff = Diff::default();
+            if unknown {
+                diff.unknown("a", "b");
+            }
+            if differs {
+                diff.differs("c", "d", "e");
+            }
+            let item = Item {
+                index: 0,
+                id: "x:y".into(),
+                phase: Phase::Files,
+                reason: String::new(),
+                origin: String::new(),
+                enforce,
+                differences: diff.differences.clone(),
+                not_applicable: Vec::new(),
+                could_not_check: diff.unknown.clone(),
+                steps: Vec::new(),
+                after: Vec::new(),
+                diff,
+            };
+            assert_eq!(item.ended(), want, "{enforce} {unknown} {differs}");
+        }
+    }
 }

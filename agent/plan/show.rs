@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{Item, Plan};
+use super::{Item, Plan, Tally};
 use crate::resource::{Difference, Phase};
 
 impl fmt::Display for Plan {
@@ -19,14 +19,18 @@ impl fmt::Display for Plan {
             }
             writeln!(f)?;
         }
-        let items = self.items.len();
-        let conform = items - self.open().count();
+        let Tally {
+            conforms,
+            differs,
+            could_not_check,
+            not_applicable,
+        } = self.tally();
         writeln!(
             f,
-            "{} entries at place {}: {conform} conform, {} differ; {} changes to make",
-            items,
+            "{} entries at place {}: {conforms} conform, {differs} differ, {could_not_check} could not be checked, \
+             {not_applicable} not applicable; {} changes to make",
+            self.items.len(),
             self.place.word(),
-            items - conform,
             self.changes()
         )
     }
@@ -46,7 +50,14 @@ fn show(item: &Item, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "        + {want}")?;
     }
     for remark in &item.could_not_check {
-        writeln!(f, "      ? {}: {}", remark.what, remark.why)?;
+        writeln!(
+            f,
+            "      ? {}: could not check: {}",
+            remark.what, remark.why
+        )?;
+    }
+    for remark in &item.not_applicable {
+        writeln!(f, "      . {}: not applicable: {}", remark.what, remark.why)?;
     }
     for step in &item.steps {
         writeln!(f, "      => {step}")?;

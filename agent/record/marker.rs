@@ -15,7 +15,7 @@ const DECLARE: &str =
 
 /// State of a cluster member: turning it into an image would clone or destroy it.
 /// Images and containerd's content are baked on purpose and are not named here.
-const CLUSTER: [&str; 12] = [
+const CLUSTER: [&str; 16] = [
     "/var/lib/rancher/rke2/server/db",
     "/var/lib/rancher/rke2/server/token",
     "/var/lib/rancher/rke2/server/node-token",
@@ -25,6 +25,10 @@ const CLUSTER: [&str; 12] = [
     "/var/lib/rancher/rke2/agent/*.kubeconfig",
     "/var/lib/rancher/rke2/agent/*.key",
     "/var/lib/kubelet/pki",
+    "/var/lib/kubelet/pods",
+    "/var/lib/kubelet/*_manager_state",
+    "/etc/kubernetes/*.conf",
+    "/var/lib/rancher/k3s/server/token",
     "/var/lib/kubelet/*kubeconfig",
     "/etc/rancher/node/password",
     "/etc/rancher/rke2/rke2.yaml",

@@ -187,6 +187,13 @@ pub fn to_closed(root: &Root, digests: Digests, now: u64) -> Result<()> {
     write(root, &seal)
 }
 
+/// The time by which exceptions are judged: never before the seal, so that a clock that has lost its battery does not
+/// bring expired ones back.
+pub fn judging_time(root: &Root, now: u64) -> Result<u64> {
+    let sealed = read(root)?.and_then(|seal| seal.closed_at.max(seal.sealed_at));
+    Ok(now.max(sealed.unwrap_or(0)))
+}
+
 /// Digests of the sister files as they are now.
 pub fn digests(root: &Root) -> Result<Digests> {
     let digest = |path: &str| {

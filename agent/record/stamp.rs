@@ -3,17 +3,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::STATE_DIR;
 use super::seal::{self, State};
+use super::{MANIFEST, STATE_DIR};
 use crate::error::{Context as _, Result};
 use crate::host::root::Attr;
 use crate::host::{Evidence, Host, Root};
-use crate::resource::{Difference, Place};
+use crate::resource::{Difference, Place, identity};
 
 /// Where it lies.
 pub const STAMP: &str = "/var/lib/nodeagent/firstboot.json";
 const INSTANCE: &str = "/var/lib/cloud/data/instance-id";
-const HOST_KEYS: &str = "/etc/ssh/ssh_host_*_key.pub";
 
 /// What identified the node when it was stamped. Digests are keyed by the image's salt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +23,9 @@ pub struct Stamp {
     pub machine: String,
     /// cloud-init's instance-id; none without cloud-init.
     pub instance: Option<String>,
+    /// Keyed digest of the SMBIOS product UUID; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardware: Option<String>,
     /// Keyed digests of the host keys.
     pub host_keys: Vec<String>,
     /// When, seconds since 1970.
@@ -42,22 +44,23 @@ pub enum Standing {
     Foreign(Vec<Difference>),
 }
 
-/// What identifies this machine now; none without a salt.
-pub fn now(root: &Root, evidence: &Evidence, at: u64) -> Result<Option<Stamp>> {
+/// What identifies this machine now; none without a salt. `uuid` is the SMBIOS product UUID.
+pub fn now(root: &Root, evidence: &Evidence, uuid: Option<&str>, at: u64) -> Result<Option<Stamp>> {
     let id = root.read("/etc/machine-id")?.unwrap_or_default();
     let Some(machine) = evidence.tombstone("machine-id", id.trim_ascii()) else {
         return Ok(None);
     };
     let instance = root.read(INSTANCE)?;
     let mut host_keys = Vec::new();
-    for path in crate::host::glob::expand(root, &[HOST_KEYS.to_owned()])?.paths {
-        let key = root.read(&path)?.unwrap_or_default();
+    for key in identity::host_key_identifiers(root)? {
         host_keys.extend(evidence.tombstone("ssh-host-key", &key).map(|t| t.digest));
     }
+    let hardware = uuid.and_then(|uuid| evidence.tombstone("product-uuid", uuid.as_bytes()));
     Ok(Some(Stamp {
         schema: 1,
         machine: machine.digest,
         instance: instance.map(|text| String::from_utf8_lossy(&text).trim().to_owned()),
+        hardware: hardware.map(|stone| stone.digest),
         host_keys,
         at,
     }))
@@ -84,7 +87,7 @@ pub fn standing(stamp: Option<&Stamp>, now: &Stamp) -> Standing {
         return Standing::Fresh;
     };
     let same_machine = stamp.machine == now.machine;
-    if same_machine && stamp.instance == now.instance {
+    if same_machine && same_instance(stamp, now) {
         return Standing::Mine;
     }
     let mut kept = Vec::new();
@@ -108,14 +111,29 @@ pub fn standing(stamp: Option<&Stamp>, now: &Stamp) -> Standing {
     Standing::Foreign(kept)
 }
 
+/// Where cloud-init names no instance (it is not installed, or it failed), the SMBIOS UUID stands for it.
+fn same_instance(stamp: &Stamp, now: &Stamp) -> bool {
+    let both_named = stamp.instance.is_some() && now.instance.is_some();
+    match (&stamp.hardware, &now.hardware) {
+        (Some(before), Some(here)) if !both_named => before == here,
+        _ => stamp.instance == now.instance,
+    }
+}
+
 /// The place, told from evidence. A closed image that runs was booted, whether or not its first boot went well.
+/// A stamp or a manifest without a seal is an image whose seal was removed: judged as a build machine it would
+/// pass with neither identity nor inventory looked at.
 pub fn place(host: &Host) -> Result<Place> {
     let state = seal::read(&host.root)?.map(|seal| seal.state);
     let stamped = read(&host.root)?.is_some();
     let booted = host.context.has_manager() && !host.closing;
+    let lost = state.is_none() && host.root.present(MANIFEST)?;
     Ok(match state {
-        None | Some(State::Building) => Place::Build,
-        Some(_) if stamped => Place::Node,
+        Some(State::Building) => Place::Build,
+        _ if stamped => Place::Node,
+        None if lost && booted => Place::Node,
+        None if lost => Place::Image,
+        None => Place::Build,
         Some(State::Closed) if booted => Place::Node,
         Some(_) => Place::Image,
     })

@@ -83,7 +83,11 @@ impl Kind for Image {
     }
 
     fn observe(&self, _host: &Host) -> Result<Seen> {
-        Err(Error::host("observe: not built yet"))
+        Err(Error::host(format!(
+            "look for the image {}: this version of nodeagent has no container store and cannot look into one",
+            self.key()
+        ))
+        .hint("leave images out with --skip image; they stand in the policy for a version that pulls them"))
     }
 
     fn diff(&self, _seen: &Seen, _place: Place) -> Diff<Action> {
@@ -91,6 +95,9 @@ impl Kind for Image {
     }
 
     fn apply(_batch: &[(&Self, &Action)], _host: &Host) -> Result<()> {
-        Err(Error::host("apply: not built yet"))
+        // diff never gives an action: what cannot be looked at is not changed either.
+        Err(Error::host(
+            "pull images: this version of nodeagent has no container store",
+        ))
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::host::{Enablement, Host, UnitState, Where};
 use crate::resource::schema::{Check, Field, Type};
-use crate::resource::{Claim, Diff, Fault, Kind, Phase, Place};
+use crate::resource::{Claim, Diff, ENTRY, Fault, Kind, Phase, Place};
 
 /// A wanted unit state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,7 +110,9 @@ impl Unit {
             return;
         };
         let Some(have) = seen.state.active.as_deref().filter(|_| seen.manager) else {
-            diff.skip("active", "no systemd manager runs for this tree");
+            // An entry of which this is all was not looked at.
+            let what = self.enabled.as_ref().map_or(ENTRY, |_| "active");
+            diff.skip(what, "no systemd manager runs for this tree");
             return;
         };
         if seen.state.need_reload {
@@ -133,7 +135,8 @@ impl Unit {
         match seen.state.unmet.as_deref().filter(|_| running) {
             // Such as ConditionCapability=CAP_SYS_TIME: not this unit's fault, and no step can help.
             Some(unmet) if seen.container => {
-                diff.skip("active", format!("a container does not meet its {unmet}"));
+                let what = self.enabled.as_ref().map_or(ENTRY, |_| "active");
+                diff.skip(what, format!("a container does not meet its {unmet}"));
             }
             Some(unmet) => {
                 diff.differs("active", format!("{have}, its {unmet} is not met"), want);
@@ -228,6 +231,8 @@ impl Kind for Unit {
         }
         if self.active_place.contains(&place) {
             self.diff_active(seen, &mut diff);
+        } else if self.enabled.is_none() {
+            diff.skip(ENTRY, "it is not expected to run or to stand still here");
         }
         diff
     }

@@ -5,6 +5,7 @@ use super::Finding;
 use crate::error::Result;
 use crate::host::Root;
 use crate::record::seal::{self, Seal, State};
+use crate::record::stamp::STAMP;
 use crate::record::{MANIFEST, POLICY, RECORD};
 
 /// Judges the seal of an image or a node.
@@ -32,6 +33,15 @@ pub fn check(root: &Root) -> Result<Vec<Finding>> {
         findings.push(finding);
     }
     Ok(findings)
+}
+
+/// A machine that is judged as a build machine only because its seal is gone: nothing else stamps or writes a manifest.
+pub fn lost_seal(root: &Root) -> Result<Vec<Finding>> {
+    let sealed_once = root.present(STAMP)? || root.present(MANIFEST)?;
+    if !sealed_once || seal::read(root)?.is_some() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![state(None)])
 }
 
 /// `pending` means that the build machine was never shut down in an orderly way.

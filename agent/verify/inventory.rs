@@ -52,8 +52,11 @@ pub fn compare(
 ) -> Vec<Finding> {
     let node = place == Place::Node;
     let may_account = |line: &str| {
-        let name = line.split(':').next().unwrap_or_default();
-        node && rules.may_add_accounts.iter().any(|allowed| allowed == name)
+        let mut fields = line.split(':');
+        let name = fields.next().unwrap_or_default();
+        // Another root is never what a rule means, whatever its name.
+        let root = fields.next() == Some("0");
+        node && !root && rules.may_add_accounts.iter().any(|allowed| allowed == name)
     };
     let may_unit =
         |unit: &str| node && rules.may_enable_units.iter().any(|allowed| allowed == unit);
@@ -172,6 +175,13 @@ mod tests {
                 .collect();
             assert_eq!(drift, [id]);
         }
+        let second_root = {
+            let mut node = base.clone();
+            node.accounts.insert("debian:0:0:/root:/bin/bash".into());
+            node
+        };
+        let found = compare(&base, &second_root, &rules, Place::Node);
+        assert!(found.iter().any(|f| f.status == Status::Drift));
         let mut node = base.clone();
         node.accounts
             .insert("debian:1000:1000:/home/debian:/bin/bash".into());

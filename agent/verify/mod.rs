@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::error::{Exit, Result};
 use crate::host::Host;
-use crate::plan::{Item, Plan};
+use crate::plan::{Ended, Item, Plan};
 use crate::policy::Policy;
-use crate::resource::{ENTRY, Place};
+use crate::resource::Place;
 
 pub use finding::{Counts, Finding, Status};
 
@@ -27,6 +27,8 @@ pub struct Verdict {
     /// The exit code of `verify`.
     #[serde(serialize_with = "code")]
     pub exit: Exit,
+    /// What the caller left out by `--phase` and `--skip`; empty for a whole audit.
+    pub left_out: Vec<String>,
     /// How many checks ended how.
     pub counts: Counts,
     /// Everything that does not simply conform.
@@ -56,6 +58,7 @@ pub fn judge(policy: &Policy, plan: &Plan, further: Vec<Finding>, today: &str) -
         profile: policy.profile.clone(),
         proven: policy.proven,
         exit,
+        left_out: Vec::new(),
         counts,
         findings,
     }
@@ -79,18 +82,11 @@ fn exit(all: &[Finding], counts: &Counts) -> Exit {
 }
 
 fn finding_of(item: &Item) -> Finding {
-    let status = if !item.could_not_check.is_empty() {
-        Status::CouldNotCheck
-    } else if !item.differences.is_empty() {
-        Status::Drift
-    } else if item
-        .not_applicable
-        .iter()
-        .any(|remark| remark.what == ENTRY)
-    {
-        Status::NotApplicable
-    } else {
-        Status::Conforms
+    let status = match item.ended() {
+        Ended::Conforms => Status::Conforms,
+        Ended::Differs => Status::Drift,
+        Ended::Unknown => Status::CouldNotCheck,
+        Ended::NotApplicable => Status::NotApplicable,
     };
     Finding {
         id: item.id.clone(),
@@ -112,7 +108,7 @@ fn finding_of(item: &Item) -> Finding {
 /// Findings beside the entries: the seal's digests and what no entry names.
 pub fn further(policy: &Policy, host: &Host, place: Place) -> Result<Vec<Finding>> {
     if place == Place::Build {
-        return Ok(Vec::new());
+        return integrity::lost_seal(&host.root);
     }
     let mut findings = integrity::check(&host.root)?;
     findings.extend(inventory::check(policy, host, place)?);

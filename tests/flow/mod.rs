@@ -112,11 +112,7 @@ fn a_fault_fails_the_bake_names_the_entry_and_later_phases_wait() {
         "files come after packages"
     );
     let events = journal::events(&bench.host.root).unwrap();
-    assert!(
-        events
-            .iter()
-            .any(|e| matches!(e, journal::Event::Failed { .. }))
-    );
+    assert!(events.iter().any(|e| matches!(e, Event::Failed { .. })));
     let again = bake(&mut bench, &demo(), &|| None).unwrap();
     assert!(again.failed.is_empty());
 }

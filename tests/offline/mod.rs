@@ -3,6 +3,7 @@
 
 mod halfway;
 mod hostile;
+mod shipped;
 mod spoiled;
 
 use std::path::Path;

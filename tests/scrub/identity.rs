@@ -175,3 +175,33 @@ fn a_key_of_another_type_or_outside_the_configuration_counts() {
         ["/etc/ssh/ssh_host_xmss_key.pub"]
     );
 }
+
+#[test]
+fn an_identifier_that_is_only_mounted_is_told_whatever_lies_behind_the_mount() {
+    use crate::support::namespace;
+    for memory in [false, true] {
+        let found = namespace::in_namespaces(move || {
+            let bench = Bench::new();
+            own_state(&bench);
+            bench.put("/etc/machine-id", "");
+            let from = if memory {
+                "/run/machine-id"
+            } else {
+                "/etc/other-id"
+            };
+            if memory {
+                bench.put("/run/.keep", "");
+                namespace::empty(bench.dir.path().join("run").to_str().unwrap());
+            }
+            bench.put(from, ID);
+            let from = bench.dir.path().join(from.trim_start_matches('/'));
+            let over = bench.dir.path().join("etc/machine-id");
+            namespace::bind(&from, over.to_str().unwrap());
+            let seen = identity("machine-id").entries[0]
+                .resource
+                .observe(&bench.host);
+            serde_json::to_value(seen.unwrap()).unwrap().to_string()
+        });
+        assert!(found.contains("\"transient\":true"), "{memory}: {found}");
+    }
+}

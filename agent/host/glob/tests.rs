@@ -104,3 +104,60 @@ fn a_path_is_itself_when_it_is_there() {
     assert_eq!(expanded("/etc/passwd/*"), Expansion::default());
     assert_eq!(expanded("/e*/p?ss[v-x]d").paths, ["/etc/passwd"]);
 }
+
+#[test]
+fn a_home_that_is_the_systems_gives_only_its_hidden_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let homes = [
+        "/",
+        "//",
+        "/.",
+        "/etc",
+        "/etc/",
+        "/usr/bin",
+        "/var/lib",
+        "/home/../etc",
+        "relative",
+        "",
+        "/srv/real",
+    ];
+    let passwd: String = homes
+        .iter()
+        .map(|home| format!("u:x:1:1::{home}:/bin/sh\n"))
+        .collect();
+    for path in [
+        "etc/.ssh",
+        "usr/bin",
+        "var/lib",
+        ".ssh",
+        "srv/real/.ssh",
+        "srv/real",
+        "relative",
+        "home",
+    ] {
+        std::fs::create_dir_all(dir.path().join(path)).unwrap();
+        std::fs::write(dir.path().join(path).join("x"), "x").unwrap();
+    }
+    std::fs::write(dir.path().join("etc/passwd"), passwd).unwrap();
+    let root = Root::open(dir.path()).unwrap();
+    let found = |pattern: &str| expand(&root, &[pattern.to_owned()]).unwrap().paths;
+    assert_eq!(found("~/x"), ["/srv/real/x"]);
+    assert_eq!(found("~/*"), ["/srv/real/.ssh", "/srv/real/x"]);
+    let hidden = found("~/.ssh/x");
+    for path in ["/.ssh/x", "/etc/.ssh/x", "/srv/real/.ssh/x"] {
+        assert!(hidden.contains(&path.to_owned()), "{path}: {hidden:?}");
+    }
+}
+
+#[test]
+fn a_name_that_is_no_text_is_told_and_never_passed_over() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let (dir, root) = tree();
+    let name = std::ffi::OsStr::from_bytes(b"\xff.log");
+    std::fs::write(dir.path().join("data/log").join(name), "x").unwrap();
+    for pattern in ["/var/log/**", "/var/log/*.log", "/var/log/**/*.log"] {
+        let found = expand(&root, &[pattern.to_owned()]).unwrap();
+        assert_eq!(found.not_named, ["/var/log/\u{fffd}.log"], "{pattern}");
+    }
+    assert!(expanded("/var/log/*.gz").not_named.is_empty());
+}

@@ -5,6 +5,7 @@ use std::io::{Seek as _, Write as _};
 
 use nix::fcntl::{FcntlArg, Flock, FlockArg, OFlag, fcntl};
 
+use super::write::own;
 use super::{Root, found};
 use crate::error::{Context as _, Result};
 
@@ -36,8 +37,9 @@ impl Root {
     /// Takes the lock at a path and writes `holder` in it; when another has it, says who.
     pub fn try_lock(&self, path: &str, holder: &str) -> Result<std::result::Result<Lock, String>> {
         let doing = || format!("lock {path}");
-        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
         let fd = self.open_at(path, flags, 0o600).context(doing)?;
+        own(&fd, 0o600, path)?;
         match Flock::lock(std::fs::File::from(fd), FlockArg::LockExclusiveNonblock) {
             Ok(mut held) => {
                 held.set_len(0).context(doing)?;

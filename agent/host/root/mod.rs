@@ -9,6 +9,7 @@ mod tests;
 mod walk;
 mod write;
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -179,12 +180,12 @@ fn split(path: &str) -> Result<(&str, &str)> {
 }
 
 /// Opens a name in a directory without following a symlink or crossing a mount, be it a bind mount of the same device.
-fn open_here(dir: &OwnedFd, name: &str, flags: OFlag) -> nix::Result<OwnedFd> {
+fn open_here(dir: &OwnedFd, name: impl AsRef<OsStr>, flags: OFlag) -> nix::Result<OwnedFd> {
     let how = OpenHow::new()
         .flags(flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_XDEV);
     loop {
-        match openat2(dir, name, how) {
+        match openat2(dir, name.as_ref(), how) {
             Err(Errno::EAGAIN) => {}
             other => return other,
         }

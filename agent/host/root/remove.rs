@@ -1,7 +1,9 @@
 //! Removing below the root: one path, or a directory with all it holds.
 //! It is separate because walking down while deleting must go from descriptor to descriptor, never by name.
 
+use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -25,20 +27,31 @@ impl Root {
         let Some(dir) = found(self.open_at(dir, flags, 0)).context(doing)? else {
             return Ok(());
         };
-        remove_at(&dir, name, DEPTH).context(doing)?;
+        remove_at(&dir, OsStr::new(name), DEPTH).context(doing)?;
         self.sync_dir(path)
     }
 
     /// Removes what a directory holds and keeps the directory; missing: no change.
     pub fn empty_dir(&self, path: &str) -> Result<()> {
-        for name in self.list(path)? {
-            self.remove(&format!("{}/{name}", path.trim_end_matches('/')))?;
+        let doing = || format!("empty {path}");
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+        let Some(dir) = found(self.open_at(path, flags, 0)).context(doing)? else {
+            return Ok(());
+        };
+        for name in names(&dir).context(doing)? {
+            remove_at(&dir, &name, DEPTH).context(|| {
+                format!(
+                    "remove {}/{}",
+                    path.trim_end_matches('/'),
+                    name.to_string_lossy()
+                )
+            })?;
         }
-        Ok(())
+        nix::unistd::fsync(&self.open_at(path, flags, 0).context(doing)?).context(doing)
     }
 }
 
-fn remove_at(dir: &OwnedFd, name: &str, depth: usize) -> nix::Result<()> {
+fn remove_at(dir: &OwnedFd, name: &OsStr, depth: usize) -> nix::Result<()> {
     match unlinkat(dir, name, UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => return Ok(()),
         Err(Errno::EISDIR | Errno::EPERM) => {}
@@ -58,11 +71,12 @@ fn remove_at(dir: &OwnedFd, name: &str, depth: usize) -> nix::Result<()> {
     }
 }
 
-fn names(dir: &OwnedFd) -> nix::Result<Vec<String>> {
+/// Names as they are: one that is not UTF-8 must go as well.
+fn names(dir: &OwnedFd) -> nix::Result<Vec<OsString>> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut names = Vec::new();
     for entry in Dir::openat(dir, ".", flags, Mode::empty())?.iter() {
-        let name = entry?.file_name().to_string_lossy().into_owned();
+        let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
         if name != "." && name != ".." {
             names.push(name);
         }

@@ -142,3 +142,46 @@ fn a_directory_is_never_seen_without_its_mode() {
     });
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), [0o751]);
 }
+
+#[test]
+fn names_that_are_no_text_are_removed_too() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let (dir, root, _outside) = tree();
+    let name = OsStr::from_bytes(b"\xff\xfe");
+    for above in ["a", "b/c"] {
+        let at = dir.path().join(above).join(name);
+        std::fs::create_dir_all(&at).unwrap();
+        std::fs::write(at.join(name), "x").unwrap();
+    }
+    root.empty_dir("/a").unwrap();
+    assert_eq!(std::fs::read_dir(dir.path().join("a")).unwrap().count(), 0);
+    root.remove("/b").unwrap();
+    assert!(!dir.path().join("b").exists());
+}
+
+#[test]
+fn what_is_appended_to_is_a_regular_file_that_others_cannot_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (dir, root, _outside) = tree();
+    nix::unistd::mkfifo(&dir.path().join("pipe"), Mode::S_IRWXU).unwrap();
+    for error in [
+        root.append("/pipe", 0o600).unwrap_err(),
+        root.try_lock("/pipe", "me").unwrap_err(),
+    ] {
+        let said = error.one_line();
+        assert!(said.contains("not a regular file"), "{said}");
+    }
+    for name in ["journal", "lock"] {
+        let path = dir.path().join(name);
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    }
+    root.append("/journal", 0o600)
+        .unwrap()
+        .line("salt")
+        .unwrap();
+    drop(root.try_lock("/lock", "me").unwrap().unwrap());
+    for name in ["/journal", "/lock"] {
+        assert_eq!(root.meta(name).unwrap().unwrap().mode, 0o600, "{name}");
+    }
+}

@@ -9,7 +9,7 @@ use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, symlinkat, syncfs, unlinkat};
 
-use super::{Meta, Root, found, open_here, split};
+use super::{FileKind, Meta, Root, found, open_here, split};
 use crate::error::{Context as _, Error, Result};
 
 /// Mode and owner of what is written.
@@ -68,12 +68,14 @@ impl Root {
         let doing = || format!("write {path}");
         let (dir, name) = self.parent(path).context(doing)?;
         let beside = format!(".{name}.nodeagent");
-        let fd = create(&dir, &beside).context(doing)?;
-        let mut file = std::fs::File::from(fd);
-        file.write_all(bytes).context(doing)?;
-        set(&file, attr).context(doing)?;
-        file.sync_all().context(doing)?;
-        renameat(&dir, beside.as_str(), &dir, name).context(doing)?;
+        let fill = || -> std::io::Result<()> {
+            let mut file = std::fs::File::from(create(&dir, &beside)?);
+            file.write_all(bytes)?;
+            set(&file, attr)?;
+            file.sync_all()?;
+            Ok(renameat(&dir, beside.as_str(), &dir, name)?)
+        };
+        cleared(fill(), &dir, &beside).context(doing)?;
         self.sync_dir(path)
     }
 
@@ -83,8 +85,9 @@ impl Root {
         let (dir, name) = self.parent(path).context(doing)?;
         let beside = format!(".{name}.nodeagent");
         found(unlinkat(&dir, beside.as_str(), UnlinkatFlags::NoRemoveDir)).context(doing)?;
-        symlinkat(target, &dir, beside.as_str()).context(doing)?;
-        renameat(&dir, beside.as_str(), &dir, name).context(doing)?;
+        let link = symlinkat(target, &dir, beside.as_str())
+            .and_then(|()| renameat(&dir, beside.as_str(), &dir, name));
+        cleared(link.map_err(Into::into), &dir, &beside).context(doing)?;
         self.sync_dir(path)
     }
 
@@ -147,8 +150,11 @@ impl Root {
     /// A line that a crash tore off is ended first, so that the next one stands alone.
     pub fn append(&self, path: &str, mode: u32) -> Result<Append> {
         let doing = || format!("open {path} to append");
-        let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
+        // Read and write, not blocking: opening a pipe must fail below instead of waiting for a reader.
+        let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
+        let flags = flags | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let fd = self.open_at(path, flags, mode).context(doing)?;
+        own(&fd, mode, path)?;
         let torn = self
             .read(path)?
             .is_some_and(|b| b.last().is_some_and(|last| *last != b'\n'));
@@ -188,6 +194,15 @@ impl Root {
     }
 }
 
+/// A write that failed leaves nothing beside: half of a file would keep a full disk full, and be sealed into an image.
+fn cleared(result: std::io::Result<()>, dir: &OwnedFd, beside: &str) -> std::io::Result<()> {
+    if result.is_err() {
+        // The first failure is the one to tell; the next write removes what may be left.
+        unlinkat(dir, beside, UnlinkatFlags::NoRemoveDir).ok();
+    }
+    result
+}
+
 fn create(dir: &OwnedFd, name: &str) -> nix::Result<OwnedFd> {
     found(unlinkat(dir, name, UnlinkatFlags::NoRemoveDir))?;
     let flags =
@@ -215,6 +230,28 @@ fn place_dir(dir: &OwnedFd, name: &str, attr: Attr) -> nix::Result<()> {
         }
         other => other,
     }
+}
+
+/// Insists on a regular file and makes it as if it had been created now: what is written to it may be secret.
+pub(super) fn own(file: &impl AsFd, mode: u32, path: &str) -> Result<()> {
+    let doing = || format!("make {path} our own");
+    let meta = Meta::of(&fstat(file).context(doing)?);
+    if meta.kind != FileKind::File {
+        return Err(Error::host(format!(
+            "write {path}: it is a {}, not a regular file",
+            meta.kind
+        ))
+        .hint(format!("remove {path} and run it again")));
+    }
+    let attr = Attr {
+        mode,
+        uid: nix::unistd::geteuid().as_raw(),
+        gid: nix::unistd::getegid().as_raw(),
+    };
+    if (meta.mode, meta.uid, meta.gid) == (attr.mode, attr.uid, attr.gid) {
+        return Ok(());
+    }
+    set(file, attr).context(doing)
 }
 
 /// Owner first: changing it clears setuid and setgid (chown(2)).

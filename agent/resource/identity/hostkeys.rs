@@ -50,13 +50,34 @@ pub struct HostKey {
     pub baked: Baked,
 }
 
-pub(super) fn observe(host: &Host) -> Result<HostKeys> {
-    let loaded = sshd::host_keys(&host.root)?;
+/// Every path that is, or could be, a host key.
+fn candidates(root: &Root, loaded: &sshd::HostKeys) -> Result<BTreeSet<String>> {
     let mut paths: BTreeSet<String> = loaded.paths.iter().cloned().collect();
     for path in &loaded.paths {
         paths.extend(companions(path));
     }
-    paths.extend(glob::expand(&host.root, &[WELL_KNOWN.to_owned()])?.paths);
+    paths.extend(glob::expand(root, &[WELL_KNOWN.to_owned()])?.paths);
+    Ok(paths)
+}
+
+/// The keys of a tree, each once, as tombstones know them.
+pub(crate) fn identifiers(root: &Root) -> Result<BTreeSet<Vec<u8>>> {
+    let mut found = BTreeSet::new();
+    for path in candidates(root, &sshd::host_keys(root)?)?
+        .iter()
+        .take(LIMIT)
+    {
+        let kind = root.meta_followed(path)?.map(|meta| meta.kind);
+        if kind == Some(FileKind::File) {
+            found.extend(root.read(path)?.as_deref().and_then(blob::identifier));
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn observe(host: &Host) -> Result<HostKeys> {
+    let loaded = sshd::host_keys(&host.root)?;
+    let paths = candidates(&host.root, &loaded)?;
     let mut files = Vec::new();
     for path in paths.iter().take(LIMIT) {
         let named = loaded.paths.contains(path);

@@ -15,6 +15,7 @@ const PATH: &str = "/etc/machine-id";
 const DBUS: &str = "/var/lib/dbus/machine-id";
 /// The word for an identifier that the next boot would replace.
 pub const TRANSIENT: &str = "mounted over the file, not committed to disk";
+const SAME_UUID: &str = "the one that the build machine had; its source is the SMBIOS product UUID, which the hypervisor gave to both machines";
 
 /// What the file holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -106,11 +107,10 @@ fn read(root: &Root) -> Result<(Form, String)> {
     }
 }
 
-/// Where /etc cannot be written at boot, PID 1 mounts the identifier over the file.
+/// Where /etc cannot be written at boot, PID 1 mounts the identifier over the file; any mount will do, also one of
+/// the same file system.
 fn transient(root: &Root) -> Result<bool> {
-    let device = |path| Ok::<_, crate::error::Error>(root.meta(path)?.map(|meta| meta.device));
-    let file = device(PATH)?;
-    Ok(file.is_some() && file != device("/etc")?)
+    Ok(root.present(PATH)? && root.is_mount_point(PATH)?)
 }
 
 impl MachineId {
@@ -130,7 +130,11 @@ impl MachineId {
                 "an identifier made on this machine",
             );
         }
-        self.baked.judge(PATH, diff);
+        if self.baked == Baked::Same && self.from_smbios {
+            diff.differs(PATH, SAME_UUID, "made anew on this machine");
+        } else {
+            self.baked.judge(PATH, diff);
+        }
     }
 
     pub(super) fn notes(&self) -> Vec<String> {

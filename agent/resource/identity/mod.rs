@@ -15,8 +15,8 @@ use crate::host::{Evidence, Host};
 use crate::resource::schema::{Field, Type};
 use crate::resource::{Claim, Diff, Kind, Phase, Place};
 
-pub(crate) use hostkeys::companions;
 pub use hostkeys::{HostKey, HostKeys};
+pub(crate) use hostkeys::{companions, identifiers as host_key_identifiers};
 pub use machine::{DbusId, Form, MachineId, TRANSIENT};
 
 /// An identifier that must be this machine's own.

@@ -60,6 +60,10 @@ fn paths(scrub: &Scrub, root: &Root, seen: &mut Seen) -> Result<Vec<String>> {
         let why = "a symlink that was not followed: remove it, or name what it leads to";
         seen.unjudged.push((link, why.to_owned()));
     }
+    for path in found.not_named {
+        let why = "its name is not UTF-8: remove it, or give it another name";
+        seen.unjudged.push((path, why.to_owned()));
+    }
     Ok(paths.into_iter().collect())
 }
 
@@ -94,7 +98,7 @@ fn deviation(
         "truncate" => meta.kind != FileKind::File || (meta.size == 0 && mode_fits(scrub, &meta)),
         "write" => written(scrub, root, path, &meta)?,
         "symlink" => root.read_link(path)?.as_deref() == Some(scrub.content()),
-        "drop-lines" => meta.kind != FileKind::File || !has_line(root, path, scrub.content())?,
+        "drop-lines" => !has_line(root, path, scrub.content(), meta, seen)?,
         _ => false,
     };
     Ok((!as_wanted).then(|| describe(&meta)))
@@ -128,10 +132,19 @@ fn mode_fits(scrub: &Scrub, meta: &Meta) -> bool {
     scrub.mode().is_none_or(|mode| mode == meta.mode)
 }
 
-fn has_line(root: &Root, path: &str, pattern: &str) -> Result<bool> {
+fn has_line(root: &Root, path: &str, pattern: &str, meta: Meta, seen: &mut Seen) -> Result<bool> {
+    if !matches!(meta.kind, FileKind::File | FileKind::Symlink) {
+        return Ok(false);
+    }
     let bytes = root.read(path)?.unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    Ok(text.lines().any(|line| glob::matches(pattern, line)))
+    let has = text.lines().any(|line| glob::matches(pattern, line));
+    if has && meta.kind == FileKind::Symlink {
+        let why = "a symlink: its lines stay, name the file that it leads to";
+        seen.unjudged.push((path.to_owned(), why.to_owned()));
+        return Ok(false);
+    }
+    Ok(has)
 }
 
 fn describe(meta: &Meta) -> String {

@@ -95,6 +95,13 @@ fn activity_is_asked_only_where_it_is_expected_and_possible() {
         (offline.not_applicable.len(), offline.conforms()),
         (1, true)
     );
+    // What was not looked at as a whole must not count as conforming; a unit that is enabled was looked at.
+    let elsewhere = stopped.diff(&seen("static", "inactive"), Place::Image);
+    for diff in [&offline, &elsewhere] {
+        assert_eq!(diff.not_applicable[0].what, ENTRY);
+    }
+    let both = unit("enabled", "started", "").diff(&seen("enabled", "-"), Place::Node);
+    assert_eq!(both.not_applicable[0].what, "active");
 }
 
 #[test]

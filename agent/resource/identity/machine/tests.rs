@@ -81,6 +81,18 @@ fn each_violation_is_told_and_the_smbios_source_is_only_a_note() {
         ..fine()
     };
     assert_eq!((hypervisor.notes().len(), fine().notes().len()), (1, 0));
+    let both = MachineId {
+        baked: Baked::Same,
+        ..hypervisor.clone()
+    };
+    let mut diff = Diff::<()>::default();
+    both.judge(&mut diff);
+    assert_eq!(diff.differences.len(), 1);
+    assert!(
+        diff.differences[0]
+            .have
+            .contains("its source is the SMBIOS")
+    );
     table.push((hypervisor, (0, 0)));
     for (seen, want) in table {
         assert_eq!(judged(&seen), want, "{seen:?}");
