@@ -25,7 +25,7 @@ impl Random {
     fn seeded() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let given = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
-        let seed = given.unwrap_or(now.as_micros() as u64 | 1);
+        let seed = given.unwrap_or(u64::from(now.subsec_nanos()) | 1);
         tell(&format!("random instants: {SEED}={seed}"));
         Self(seed)
     }
@@ -36,7 +36,7 @@ impl Random {
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         let number = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
-        number as f64 / f64::from(u32::MAX)
+        f64::from(u32::try_from(number).unwrap()) / f64::from(u32::MAX)
     }
 }
 
