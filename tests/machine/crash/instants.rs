@@ -25,7 +25,7 @@ impl Random {
     fn seeded() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let given = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
-        let seed = given.unwrap_or_else(|| u64::from(now.subsec_nanos()) << 20 | 1);
+        let seed = given.unwrap_or(u64::from(now.subsec_nanos()) | 1);
         tell(&format!("random instants: {SEED}={seed}"));
         Self(seed)
     }
