@@ -3,6 +3,7 @@
 
 pub mod journal;
 pub mod marker;
+pub mod runs;
 pub mod seal;
 pub mod stamp;
 pub mod summary;

@@ -89,9 +89,13 @@ fn report(stdout: &str) -> Value {
 
 /// Judges a sealed tree: as after an undisturbed run, in itself, and left by all processes and mounts.
 fn judge(bench: &Bench) {
+    judge_by(bench, Snapshot::differences);
+}
+
+fn judge_by(bench: &Bench, differences: fn(&Snapshot, &Snapshot) -> Vec<String>) {
     bench.no_mounts();
     let tree = Snapshot::of(&bench.root());
-    let differences = undisturbed().tree.differences(&tree);
+    let differences = differences(&undisturbed().tree, &tree);
     assert!(
         differences.is_empty(),
         "not the tree of an undisturbed run:\n{}",

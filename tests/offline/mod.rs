@@ -225,7 +225,10 @@ fn killed_after_every_step_it_ends_in_the_same_tree() {
             } else {
                 mini.run(&["generalize", "--die-after", "1"])
             };
-            if output.status.code() == Some(0) {
+            let closed =
+                verb == "generalize" && mini.text("etc/packer-build/seal.json").contains("closed");
+            // Killed right after the seal was closed, nothing is left to do.
+            if output.status.code() == Some(0) || closed {
                 break;
             }
             assert_eq!(

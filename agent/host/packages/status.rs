@@ -28,6 +28,20 @@ pub(super) fn parse(text: &str) -> BTreeMap<String, Installed> {
         .collect()
 }
 
+/// Packages that a killed dpkg left half on disk: only unpacking them again helps, configuring them is refused.
+pub(super) fn to_reinstall(text: &str) -> Vec<String> {
+    let torn = |stanza: &Stanza<'_>| {
+        let mut words = stanza.status.split_ascii_whitespace().skip(1);
+        let (flag, state) = (words.next(), words.next());
+        flag == Some("reinstreq") || state == Some("half-installed")
+    };
+    let name = |stanza: Stanza<'_>| match stanza.arch {
+        "all" | "" => stanza.name.to_owned(),
+        arch => format!("{}:{arch}", stanza.name),
+    };
+    stanzas(text).filter(torn).map(name).collect()
+}
+
 fn installed(stanza: &Stanza<'_>, native: Option<&str>) -> Option<(String, Installed)> {
     let mut words = stanza.status.split_ascii_whitespace();
     let (want, flag, state) = (words.next()?, words.next()?, words.next()?);
@@ -109,6 +123,13 @@ nonsense\nPackage: torn\nStatus: install";
             .map(|(n, _)| n.as_str())
             .collect();
         assert_eq!(complete, ["a", "a:i386", "dpkg"]);
+    }
+
+    #[test]
+    fn what_was_cut_off_amid_unpacking_is_to_be_unpacked_again() {
+        assert_eq!(to_reinstall(STATUS), ["broken:amd64"]);
+        let text = "Package: a\nStatus: install ok half-installed\nArchitecture: all\nVersion: 1\n";
+        assert_eq!(to_reinstall(text), ["a"]);
     }
 
     #[test]

@@ -25,6 +25,12 @@ pub(super) const EXCEPTIONS: [(&str, &str); 3] = [
     ),
 ];
 
+/// What may also differ once dpkg was killed. Whether it does depends on the instant, so it is told and not demanded.
+pub(super) const AFTER_KILLS: [(&str, &str); 1] = [(
+    "var/lib/dpkg/status-old",
+    "dpkg's copy of its database before the last change, which is another one when a transaction was finished later",
+)];
+
 /// Type, mode, owner and content of every path of a tree.
 #[derive(Debug)]
 pub(super) struct Snapshot(BTreeMap<String, Entry>);
@@ -55,6 +61,23 @@ impl Snapshot {
             .into_iter()
             .filter_map(|path| difference(path, self.0.get(path), other.0.get(path)))
             .collect()
+    }
+
+    /// [`Snapshot::differences`] of a tree in which dpkg was killed; what it may leave is told.
+    pub(super) fn differences_after_kills(&self, other: &Self) -> Vec<String> {
+        let mut all = self.differences(other);
+        for (path, reason) in AFTER_KILLS {
+            let line = format!("{path}: its content differs");
+            let before = all.len();
+            all.retain(|found| *found != line);
+            let word = if all.len() < before {
+                "differs"
+            } else {
+                "does not differ"
+            };
+            super::tell(&format!("after kills, {word}: {path}: {reason}"));
+        }
+        all
     }
 
     /// Every difference at all: for one tree at two times.
@@ -119,7 +142,18 @@ fn content(path: &Path) -> String {
     if path.ends_with("etc/shadow") {
         return undated(&String::from_utf8_lossy(&bytes));
     }
+    if path.ends_with("var/lib/apt/extended_states") {
+        return sorted(&String::from_utf8_lossy(&bytes));
+    }
     nodeagent::host::root::sha256(&bytes)
+}
+
+/// The stanzas of a deb822 file, sorted: apt adds new ones where its hash table has them, so a second
+/// transaction gives another order.
+fn sorted(text: &str) -> String {
+    let mut stanzas: Vec<_> = text.split("\n\n").map(str::trim).collect();
+    stanzas.sort_unstable();
+    stanzas.join("\n\n")
 }
 
 /// shadow(5) without the day of the last change: two trees may be baked before and after midnight.

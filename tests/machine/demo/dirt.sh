@@ -39,3 +39,28 @@ head -c 512 /dev/urandom > /var/lib/systemd/random-seed
 # Package lists and archives.
 apt-get -q update
 echo left > /var/cache/apt/archives/left-over_1_amd64.deb
+
+# What cloud-init and an installer write on a real cloud: profiles by MAC, password-free sudo, an open SSH login.
+mkdir -p /etc/netplan /etc/NetworkManager/system-connections /etc/sudoers.d /etc/cloud/cloud.cfg.d
+echo "# $name" > /etc/netplan/50-cloud-init.yaml
+printf '# %s\n[connection]\nid=cloud-init eth9\ntype=ethernet\ninterface-name=eth9\n' "$name" \
+  > /etc/NetworkManager/system-connections/cloud-init-eth9.nmconnection
+chmod 0600 /etc/NetworkManager/system-connections/cloud-init-eth9.nmconnection
+printf '# %s\npacker ALL=(ALL) NOPASSWD:ALL\n' "$name" > /etc/sudoers.d/90-cloud-init-users
+echo "# $name" > /etc/ssh/sshd_config.d/50-cloud-init.conf
+echo "# $name" > /etc/cloud/cloud.cfg.d/99-installer.cfg
+
+# Identifiers of storage and network, backups of accounts, more shells, crashes, mail, a half-written file.
+mkdir -p /etc/iscsi /etc/nvme /var/crash /home/packer/.local/share/fish
+echo "InitiatorName=iqn.1993-08.org.debian:01:$name" > /etc/iscsi/initiatorname.iscsi
+echo "nqn.2014-08.org.nvmexpress:uuid:$name" > /etc/nvme/hostnqn
+echo "$name" > /etc/nvme/hostid
+echo "$name" > /etc/mailname
+for file in passwd- shadow- group-; do echo "$name" > "/etc/$file"; done
+echo "- cmd: ssh $name" > /home/packer/.local/share/fish/fish_history
+echo "ssh $name" | tee /root/.zsh_history > /root/.python_history
+echo "$name" > /var/crash/dump
+echo "$name" > /var/mail/root
+echo "$name" > /etc/.hosts.nodeagent
+echo "$name" > "/tmp/$(printf '\377')"
+echo "$name" > "/var/log/$name.log.1"

@@ -111,6 +111,23 @@ fn a_killed_transaction_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_package_cut_off_amid_unpacking_is_unpacked_again() {
+    let tree = tree("apt-torn");
+    let Bench { apt, .. } = apt(&tree);
+    apt.install(&[wanted("extra", None)]).unwrap();
+    let status = tree.path().join("var/lib/dpkg/status");
+    for state in ["reinstreq half-installed", "reinstreq unpacked"] {
+        let text = std::fs::read_to_string(&status).unwrap();
+        let (before, after) = text.split_once("\nPackage: extra\n").unwrap();
+        let after = after.replacen("ok installed", state, 1);
+        std::fs::write(&status, format!("{before}\nPackage: extra\n{after}")).unwrap();
+        assert!(apt.interrupted().unwrap().unwrap().contains("extra"));
+        apt.repair().unwrap();
+        assert_eq!(apt.interrupted().unwrap(), None, "{state}");
+    }
+}
+
+#[test]
 fn a_lock_of_somebody_else_is_waited_for_and_told() {
     use std::io::Read as _;
     let tree = tree("apt-lock");

@@ -57,6 +57,18 @@ impl Apt {
         }
     }
 
+    /// Unpacks again what a kill cut off amid unpacking: dpkg refuses to configure it, and apt's --fix-broken
+    /// either tries that all the same or says that all is well.
+    fn reinstall_torn(&self) -> Result<()> {
+        let bytes = self.root.read(STATUS)?.unwrap_or_default();
+        let torn = status::to_reinstall(&String::from_utf8_lossy(&bytes));
+        if torn.is_empty() {
+            return Ok(());
+        }
+        self.reinstall(&torn)
+            .context(|| format!("unpack again {}", torn.join(", ")))
+    }
+
     fn dpkg_configure() -> Cmd {
         let argv = [
             "dpkg",
@@ -142,8 +154,7 @@ impl Packages for Apt {
         if self.interrupted()?.is_none() {
             return Ok(());
         }
-        // What dpkg cannot configure may lack a dependency that was never unpacked: apt fetches it.
-        let fixed = self.fix_broken();
+        let fixed = self.reinstall_torn().and_then(|()| self.fix_broken());
         match (self.interrupted()?, fixed.and(configured)) {
             (None, _) => Ok(()),
             (Some(_), Err(error)) => Err(error),

@@ -82,7 +82,14 @@ impl Apt {
         finished(&self.install_with_lists(args)?)
     }
 
-    /// Fetches what a broken dependency lacks.
+    /// Unpacks and configures packages again.
+    pub(super) fn reinstall(&self, names: &[String]) -> Result<()> {
+        let head = ["--reinstall", "--fix-broken", "--"].map(str::to_owned);
+        let args: Vec<String> = head.into_iter().chain(names.iter().cloned()).collect();
+        finished(&self.install_with_lists(&args)?)
+    }
+
+    /// Fetches what a broken dependency lacks: what dpkg cannot configure may wait for a package never unpacked.
     pub(super) fn fix_broken(&self) -> Result<()> {
         finished(&self.install_with_lists(&["--fix-broken".to_owned()])?)
     }
