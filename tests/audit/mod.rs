@@ -2,6 +2,7 @@
 //! It is separate because each case is something that once read as "fine" and was not looked at.
 
 mod bake;
+mod documented;
 
 use std::process::Output;
 
