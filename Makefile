@@ -13,7 +13,7 @@ PACKAGES := gcc libc6-dev binutils file ca-certificates \
   mmdebstrap apt-utils gnupg \
   systemd systemd-container util-linux iproute2 procps bsdutils perl-base groff-base
 
-.PHONY: build deps static check test demo install clean
+.PHONY: build deps static check test crash demo install clean
 
 build:
 	cargo build --locked
@@ -45,6 +45,10 @@ check: deps
 # The static binary is looked at by a test of its own.
 test: deps check static
 	cargo test --locked
+
+# Kills at random instants; what it finds is not always the same, so it is no part of `test`.
+crash: deps
+	cargo test --locked --test tests -- --ignored --nocapture killed_at_random_instants
 
 demo: static
 	@$(RELEASE)/examples/demo $(BINARY)
