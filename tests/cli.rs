@@ -13,6 +13,14 @@ fn usage_errors_are_2_and_touch_nothing() {
         &["plan", "--phase", "nonsense"],
         &["plan", "--profile", "nonsense"],
         &["verify", "--skip"],
+        &["verify", "--root", "/nonexistent"],
+        &[
+            "plan",
+            "--root",
+            "/etc/passwd",
+            "--profile",
+            "debian12-base",
+        ],
     ] {
         let output = command(args).output().unwrap();
         assert_eq!(code(&output), 2, "{args:?}");

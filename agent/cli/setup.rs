@@ -111,8 +111,15 @@ pub fn host(root: Option<&Path>) -> Result<Host> {
 
 /// A tree needs no build marker and is closed at once, so this machine must never be taken for one.
 fn not_this_machine(dir: &Path) -> Result<()> {
+    let open = |path: &Path| {
+        Root::open(path).map_err(|error| {
+            Error::usage(format!("--root {}: it cannot be opened", path.display()))
+                .because(error)
+                .hint("name a directory that holds a tree, such as /mnt/image")
+        })
+    };
     let identity =
-        |path: &Path| Ok::<_, Error>(Root::open(path)?.meta("/")?.map(|m| (m.device, m.inode)));
+        |path: &Path| Ok::<_, Error>(open(path)?.meta("/")?.map(|m| (m.device, m.inode)));
     if identity(dir)? != identity(Path::new("/"))? {
         return Ok(());
     }
