@@ -166,7 +166,10 @@ fn content(path: &Path) -> String {
     if path.ends_with("etc/shadow") {
         return undated(&String::from_utf8_lossy(&bytes));
     }
-    if path.ends_with("var/lib/dpkg/status") {
+    if ["etc/passwd", "etc/group", "var/lib/dpkg/status"]
+        .iter()
+        .any(|end| path.ends_with(end))
+    {
         return String::from_utf8_lossy(&bytes).into_owned();
     }
     if path.ends_with("var/lib/apt/extended_states") {
