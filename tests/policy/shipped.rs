@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::SELF;
 
-fn shipped(profile: &str) -> Policy {
+pub(super) fn shipped(profile: &str) -> Policy {
     let sources = Sources::shipped();
     let request = Request {
         profile,
