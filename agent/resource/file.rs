@@ -192,7 +192,7 @@ impl Kind for File {
     }
 
     fn faults(&self) -> Vec<Fault> {
-        self.validate.iter().flat_map(Validate::faults).collect()
+        self.validate.iter().filter_map(Validate::faults).collect()
     }
 
     fn claims(&self) -> Vec<Claim> {
