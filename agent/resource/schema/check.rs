@@ -10,6 +10,7 @@ impl Check {
             Check::Any => true,
             Check::NotEmpty => !text.trim().is_empty(),
             Check::AbsPath => path(text, false),
+            Check::AbsPathOrEmpty => text.is_empty() || path(text, false),
             Check::Glob => path(text.strip_prefix('~').unwrap_or(text), true),
             Check::Mode => {
                 matches!(text.len(), 3 | 4) && text.bytes().all(|b| matches!(b, b'0'..=b'7'))
@@ -38,6 +39,7 @@ impl Check {
             Check::Any => return None,
             Check::NotEmpty => r"\S",
             Check::AbsPath => r"^(/[^/]+)+$",
+            Check::AbsPathOrEmpty => r"^(/[^/]+)*$",
             Check::Glob => r"^~?(/[^/]+)+$",
             Check::Mode => r"^[0-7]{3,4}$",
             Check::UnitName => {
@@ -59,7 +61,7 @@ impl Check {
     fn advice(self, text: &str) -> String {
         let plain = match self {
             Check::Any | Check::NotEmpty => "a text that is not empty",
-            Check::AbsPath => {
+            Check::AbsPath | Check::AbsPathOrEmpty => {
                 "an absolute path without `.`, `..`, `//` or a `/` at the end, such as \"/etc/motd\""
             }
             Check::Glob => {

@@ -111,10 +111,24 @@ fn difference(path: &str, left: Option<&Entry>, right: Option<&Entry>) -> Option
     }
     let excepted = EXCEPTIONS.iter().any(|(exception, _)| *exception == path);
     match (left.content == right.content, excepted) {
-        (false, false) => Some(format!("{path}: its content differs")),
+        (false, false) => Some(format!("{path}: its content differs{}", told(left, right))),
         (true, true) => Some(format!("{path}: an exception, but it does not differ")),
         _ => None,
     }
+}
+
+/// The lines that only one of two texts has, where the snapshot keeps the text.
+fn told(left: &Entry, right: &Entry) -> String {
+    let lines = |entry: &Entry| -> std::collections::BTreeSet<String> {
+        entry.content.lines().map(str::to_owned).collect()
+    };
+    let (left, right) = (lines(left), lines(right));
+    if left.len() < 2 || right.len() < 2 {
+        return String::new();
+    }
+    let gone = left.difference(&right).map(|line| format!("\n  - {line}"));
+    let come = right.difference(&left).map(|line| format!("\n  + {line}"));
+    gone.chain(come).collect()
 }
 
 fn walk(root: &Path, dir: &Path, all: &mut BTreeMap<String, Entry>) {
@@ -151,6 +165,9 @@ fn content(path: &Path) -> String {
     let bytes = fs::read(path).unwrap();
     if path.ends_with("etc/shadow") {
         return undated(&String::from_utf8_lossy(&bytes));
+    }
+    if path.ends_with("var/lib/dpkg/status") {
+        return String::from_utf8_lossy(&bytes).into_owned();
     }
     if path.ends_with("var/lib/apt/extended_states") {
         return sorted(&String::from_utf8_lossy(&bytes));

@@ -28,6 +28,11 @@ const TABLE: &[(Check, &[&str], &[&str])] = &[
         ],
     ),
     (
+        Check::AbsPathOrEmpty,
+        &["", "/srv/debs"],
+        &["/", "srv", "/srv/"],
+    ),
+    (
         Check::Glob,
         &["/var/log/*.gz", "~/.ssh/authorized_keys", "/a/[ab]?"],
         &["", "~", "~root/x", "var/log/*", "/a/../b"],
