@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, directory, file, identity,
-    image, module, package, script, scrub, swap, sysctl, unit,
+    image, module, package, script, scrub, sshd, swap, sysctl, unit,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -104,6 +104,7 @@ kinds! {
     Account = account,
     Directory = directory,
     File = file,
+    Sshd = sshd,
     Absent = absent,
     Module = module,
     Sysctl = sysctl,

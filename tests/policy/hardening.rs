@@ -66,3 +66,43 @@ fn the_packet_filter_of_the_el_image_is_declared_validated_and_never_loaded_here
         "{unit}"
     );
 }
+
+#[test]
+fn network_managers_are_told_to_leave_the_cnis_links_and_rules_alone() {
+    for profile in ALL {
+        let policy = shipped(profile);
+        let manager = fact(&policy, "file:/etc/NetworkManager/conf.d/90-rke2-cni.conf");
+        let links = manager["content"].as_str().unwrap().to_owned();
+        for name in [
+            "flannel*",
+            "cali*",
+            "tunl*",
+            "vxlan.calico",
+            "vxlan-v6.calico",
+            "wireguard.cali",
+            "wg-v6.cali",
+            "cilium*",
+            "lxc*",
+        ] {
+            let device = format!("interface-name:{name}");
+            let mut all = links.split(['=', ';', '\n']);
+            assert!(all.any(|one| one == device), "{profile} {name}");
+        }
+        let networkd = fact(
+            &policy,
+            "file:/etc/systemd/networkd.conf.d/90-rke2-cni.conf",
+        );
+        let lines = networkd["content"].as_str().unwrap();
+        for line in [
+            "ManageForeignRoutes=no",
+            "ManageForeignRoutingPolicyRules=no",
+        ] {
+            assert!(lines.lines().any(|found| found == line), "{profile} {line}");
+        }
+        for unit in ["nm-cloud-setup.timer", "nm-cloud-setup.service"] {
+            let unit = fact(&policy, &format!("unit:{unit}"));
+            assert_eq!(unit["enabled"], "disabled", "{profile}");
+            assert_eq!(unit["missing"], "fine", "{profile}");
+        }
+    }
+}

@@ -2,6 +2,8 @@
 //! Separate because the judge of each is the program that reads the files in the end, not our own parser.
 
 mod account;
+mod managers;
+mod sshd;
 mod validate;
 
 use std::path::{Path, PathBuf};
