@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, directory, file, identity, image,
-    module, package, script, scrub, swap, sysctl, unit,
+    module, package, script, scrub, swap, sysctl, trim, unit,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -111,5 +111,6 @@ kinds! {
     Image = image,
     Script = script,
     Scrub = scrub,
+    Trim = trim,
     Identity = identity,
 }

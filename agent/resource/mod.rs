@@ -18,6 +18,7 @@ pub mod script;
 pub mod scrub;
 pub mod swap;
 pub mod sysctl;
+pub mod trim;
 pub mod unit;
 
 use serde::Serialize;
