@@ -21,6 +21,7 @@ pub mod scrub;
 pub mod sshd;
 pub mod swap;
 pub mod sysctl;
+pub mod trim;
 pub mod unit;
 pub mod validate;
 
