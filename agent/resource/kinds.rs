@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, directory, file, identity, image,
-    module, package, script, scrub, swap, sysctl, unit,
+    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, directory, file, fips, identity,
+    image, module, package, script, scrub, swap, sysctl, unit,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -107,6 +107,7 @@ kinds! {
     Module = module,
     Sysctl = sysctl,
     Swap = swap,
+    Fips = fips,
     Unit = unit,
     Image = image,
     Script = script,

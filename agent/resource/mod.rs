@@ -7,6 +7,7 @@ pub mod diff;
 pub mod directory;
 pub mod fault;
 pub mod file;
+pub mod fips;
 pub mod identity;
 pub mod image;
 pub mod kinds;
