@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, directory, file, fips,
-    identity, image, module, package, script, scrub, sshd, swap, sysctl, trim, unit,
+    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, cloud_init, directory, file,
+    fips, identity, image, module, package, script, scrub, sshd, swap, sysctl, trim, unit,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -100,6 +100,7 @@ macro_rules! kinds {
 
 // A new kind is one file, one line here, one case folder and one policy example.
 kinds! {
+    CloudInit = cloud_init,
     Package = package,
     Account = account,
     Directory = directory,

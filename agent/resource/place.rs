@@ -33,6 +33,8 @@ impl Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
+    /// The machine's own first boot, which must be over before anything is changed.
+    Boot,
     /// Packages.
     Packages,
     /// System accounts: files may belong to them.
@@ -56,6 +58,7 @@ pub enum Phase {
 impl Phase {
     /// All phases, in order.
     pub const ALL: &'static [Phase] = &[
+        Phase::Boot,
         Phase::Packages,
         Phase::Accounts,
         Phase::Files,
@@ -70,6 +73,7 @@ impl Phase {
     /// The word used by `--phase` and in output.
     pub fn word(self) -> &'static str {
         match self {
+            Phase::Boot => "boot",
             Phase::Packages => "packages",
             Phase::Accounts => "accounts",
             Phase::Files => "files",
