@@ -41,7 +41,7 @@ fn machine(jobs: &'static str) -> Bench {
     bench
 }
 
-fn apply(bench: &Bench) -> nodeagent::error::Result<()> {
+fn apply(bench: &Bench) -> Result<()> {
     let diff = bench.diff(&WANTED, Place::Build);
     assert_eq!(steps(&diff), ["wait for cloud-init, at most 30 s"]);
     CloudInit::apply(&[(&WANTED, &diff.actions[0])], &bench.host)
@@ -161,16 +161,18 @@ fn errors_are_a_failure_that_names_them() {
     }
 }
 
+/// Makes it so that there is nothing to wait for.
+type Change = fn(&mut Bench);
+
 #[test]
 fn where_there_is_nothing_to_wait_for_it_says_why() {
-    let why = |change: fn(&mut Bench)| {
+    let why = |change: Change| {
         let mut bench = machine("");
         change(&mut bench);
         let diff = bench.diff(&WANTED, Place::Build);
         assert!(diff.conforms() && diff.actions.is_empty());
         diff.not_applicable[0].why.clone()
     };
-    type Change = fn(&mut Bench);
     let table: [(Change, &str); 6] = [
         (
             |b| std::fs::remove_file(b.at("/usr/bin/cloud-init")).unwrap(),
@@ -189,7 +191,7 @@ fn where_there_is_nothing_to_wait_for_it_says_why() {
                 b.put(
                     "/proc/self/cgroup",
                     "0::/system.slice/cloud-final.service\n",
-                )
+                );
             },
             "run by cloud-init itself",
         ),
