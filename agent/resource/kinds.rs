@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, directory, file, identity, image,
-    module, package, script, scrub, swap, sysctl, trim, unit,
+    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, build_account, directory, file,
+    identity, image, module, package, script, scrub, swap, sysctl, trim, unit,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -111,6 +111,7 @@ kinds! {
     Image = image,
     Script = script,
     Scrub = scrub,
+    BuildAccount = build_account,
     Trim = trim,
     Identity = identity,
 }

@@ -3,6 +3,7 @@
 
 pub mod absent;
 pub mod access;
+pub mod build_account;
 pub mod diff;
 pub mod directory;
 pub mod fault;

@@ -5,6 +5,7 @@ mod halfway;
 mod hostile;
 mod shipped;
 mod spoiled;
+mod transport;
 
 use std::path::Path;
 
