@@ -3,6 +3,7 @@
 
 mod halfway;
 mod hostile;
+mod joined;
 mod shipped;
 mod spoiled;
 mod transport;
