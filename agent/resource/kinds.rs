@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, cloud_init, directory, file,
-    fips, identity, image, module, package, script, scrub, sshd, swap, sysctl, trim, unit,
+    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, build_account, cloud_init,
+    directory, file, fips, identity, image, module, package, script, scrub, sshd, swap, sysctl,
+    trim, unit,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -115,6 +116,7 @@ kinds! {
     Image = image,
     Script = script,
     Scrub = scrub,
+    BuildAccount = build_account,
     Trim = trim,
     Identity = identity,
 }

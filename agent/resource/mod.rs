@@ -4,6 +4,7 @@
 pub mod absent;
 pub mod access;
 pub mod account;
+pub mod build_account;
 pub mod cloud_init;
 pub mod diff;
 pub mod directory;
