@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, directory, file, identity,
-    image, module, package, script, scrub, sshd, swap, sysctl, unit,
+    image, module, package, script, scrub, selinux, sshd, swap, sysctl, unit,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -113,5 +113,6 @@ kinds! {
     Image = image,
     Script = script,
     Scrub = scrub,
+    Selinux = selinux,
     Identity = identity,
 }

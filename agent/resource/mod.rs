@@ -18,6 +18,7 @@ pub(crate) mod program;
 pub mod schema;
 pub mod script;
 pub mod scrub;
+pub mod selinux;
 pub mod sshd;
 pub mod swap;
 pub mod sysctl;

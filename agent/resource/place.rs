@@ -49,6 +49,8 @@ pub enum Phase {
     Scripts,
     /// What must not be cloned.
     Scrub,
+    /// SELinux labels of all that was placed or cleaned before.
+    Labels,
     /// Identity proofs; nothing is changed here.
     Identity,
 }
@@ -64,6 +66,7 @@ impl Phase {
         Phase::Images,
         Phase::Scripts,
         Phase::Scrub,
+        Phase::Labels,
         Phase::Identity,
     ];
 
@@ -78,6 +81,7 @@ impl Phase {
             Phase::Images => "images",
             Phase::Scripts => "scripts",
             Phase::Scrub => "scrub",
+            Phase::Labels => "labels",
             Phase::Identity => "identity",
         }
     }
