@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, directory, file, identity,
-    image, module, package, script, scrub, selinux, sshd, swap, sysctl, unit,
+    image, module, package, script, scrub, selinux, sshd, swap, sysctl, trim, unit,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -114,5 +114,6 @@ kinds! {
     Script = script,
     Scrub = scrub,
     Selinux = selinux,
+    Trim = trim,
     Identity = identity,
 }

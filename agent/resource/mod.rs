@@ -22,6 +22,7 @@ pub mod selinux;
 pub mod sshd;
 pub mod swap;
 pub mod sysctl;
+pub mod trim;
 pub mod unit;
 pub mod validate;
 
