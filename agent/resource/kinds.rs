@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, directory, file, identity,
-    image, module, package, script, scrub, selinux, sshd, swap, sysctl, trim, unit,
+    image, kargs, module, package, script, scrub, selinux, sshd, swap, sysctl, trim, unit,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -108,6 +108,7 @@ kinds! {
     Absent = absent,
     Module = module,
     Sysctl = sysctl,
+    Kargs = kargs,
     Swap = swap,
     Unit = unit,
     Image = image,

@@ -10,6 +10,7 @@ pub mod fault;
 pub mod file;
 pub mod identity;
 pub mod image;
+pub mod kargs;
 pub mod kinds;
 pub mod module;
 pub mod package;

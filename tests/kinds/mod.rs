@@ -5,6 +5,7 @@ mod absent;
 mod directory;
 mod file;
 mod file_content;
+mod kargs;
 mod loaders;
 mod module;
 mod sandbox;
