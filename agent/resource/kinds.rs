@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, build_account, cloud_init,
-    directory, file, fips, identity, image, module, package, script, scrub, sshd, swap, sysctl,
-    trim, unit,
+    directory, file, fips, identity, image, kargs, module, package, script, scrub, selinux, sshd,
+    swap, sysctl, trim, unit,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -110,6 +110,7 @@ kinds! {
     Absent = absent,
     Module = module,
     Sysctl = sysctl,
+    Kargs = kargs,
     Swap = swap,
     Fips = fips,
     Unit = unit,
@@ -117,6 +118,7 @@ kinds! {
     Script = script,
     Scrub = scrub,
     BuildAccount = build_account,
+    Selinux = selinux,
     Trim = trim,
     Identity = identity,
 }

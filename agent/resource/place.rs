@@ -51,6 +51,8 @@ pub enum Phase {
     Scripts,
     /// What must not be cloned.
     Scrub,
+    /// SELinux labels of all that was placed or cleaned before.
+    Labels,
     /// Identity proofs; nothing is changed here.
     Identity,
 }
@@ -67,6 +69,7 @@ impl Phase {
         Phase::Images,
         Phase::Scripts,
         Phase::Scrub,
+        Phase::Labels,
         Phase::Identity,
     ];
 
@@ -82,6 +85,7 @@ impl Phase {
             Phase::Images => "images",
             Phase::Scripts => "scripts",
             Phase::Scrub => "scrub",
+            Phase::Labels => "labels",
             Phase::Identity => "identity",
         }
     }

@@ -7,6 +7,7 @@ mod directory;
 mod file;
 mod file_content;
 mod fips;
+mod kargs;
 mod loaders;
 mod module;
 mod sandbox;
