@@ -22,6 +22,7 @@ pub mod root;
 pub mod signals;
 pub mod systemd;
 
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
@@ -31,7 +32,7 @@ pub use evidence::{Evidence, Tombstone};
 pub use exec::{Cmd, Exec, Output};
 pub use kernel::{Kernel, LiveKernel, ModuleState};
 pub use notes::Notes;
-pub use packages::{Installed, PackageRequest, Packages};
+pub use packages::{Installed, Manager, PackageRequest, Packages};
 pub use root::{FileKind, Meta, Root};
 pub use systemd::{Enablement, UnitState, Units};
 
@@ -63,6 +64,8 @@ pub struct Host {
     pub context: Context,
     /// This is the closing run at shutdown: what a running machine leaves to it is done now.
     pub closing: bool,
+    /// Repositories are to be asked anew for upgrades; the upgrade that did so ends it.
+    pub refresh: Cell<bool>,
     /// Salt and tombstones of the bake, read from the record before observing.
     pub evidence: Evidence,
     /// Retries and fallbacks that effects report, drained into the journal after each step.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, directory, file, identity, image,
-    module, package, script, scrub, swap, sysctl, unit,
+    module, package, repository, script, scrub, swap, sysctl, trust, unit, upgrade,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -100,7 +100,10 @@ macro_rules! kinds {
 
 // A new kind is one file, one line here, one case folder and one policy example.
 kinds! {
+    Trust = trust,
+    Repository = repository,
     Package = package,
+    Upgrade = upgrade,
     Directory = directory,
     File = file,
     Absent = absent,

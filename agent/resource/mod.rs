@@ -3,6 +3,7 @@
 
 pub mod absent;
 pub mod access;
+mod armor;
 pub mod diff;
 pub mod directory;
 pub mod fault;
@@ -13,12 +14,15 @@ pub mod kinds;
 pub mod module;
 pub mod package;
 pub mod place;
+pub mod repository;
 pub mod schema;
 pub mod script;
 pub mod scrub;
 pub mod swap;
 pub mod sysctl;
+pub mod trust;
 pub mod unit;
+pub mod upgrade;
 
 use serde::Serialize;
 
