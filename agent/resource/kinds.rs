@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, build_account, cloud_init,
-    directory, file, fips, identity, image, kargs, module, package, script, scrub, selinux, sshd,
-    swap, sysctl, trim, unit,
+    directory, file, fips, identity, image, kargs, module, package, repository, script, scrub,
+    selinux, sshd, swap, sysctl, trim, trust, unit, upgrade,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -104,6 +104,9 @@ kinds! {
     CloudInit = cloud_init,
     Package = package,
     Account = account,
+    Trust = trust,
+    Repository = repository,
+    Upgrade = upgrade,
     Directory = directory,
     File = file,
     Sshd = sshd,

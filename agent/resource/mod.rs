@@ -4,6 +4,7 @@
 pub mod absent;
 pub mod access;
 pub mod account;
+mod armor;
 pub mod build_account;
 pub mod cloud_init;
 pub mod diff;
@@ -19,6 +20,7 @@ pub mod module;
 pub mod package;
 pub mod place;
 pub(crate) mod program;
+pub mod repository;
 pub mod schema;
 pub mod script;
 pub mod scrub;
@@ -27,7 +29,9 @@ pub mod sshd;
 pub mod swap;
 pub mod sysctl;
 pub mod trim;
+pub mod trust;
 pub mod unit;
+pub mod upgrade;
 pub mod validate;
 
 use serde::Serialize;
