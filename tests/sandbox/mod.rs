@@ -10,6 +10,7 @@
 mod apt;
 mod dnf;
 mod exec;
+mod harden;
 mod live;
 mod manager;
 mod offline;
