@@ -63,6 +63,7 @@ impl Host {
             exec,
             context,
             closing: false,
+            deep: false,
             evidence: Evidence::default(),
             notes,
         })

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, directory, file, identity, image,
-    module, package, script, scrub, swap, sysctl, unit,
+    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, artifact, directory, file, identity,
+    image, module, package, script, scrub, swap, sysctl, unit,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -104,6 +104,7 @@ kinds! {
     Directory = directory,
     File = file,
     Absent = absent,
+    Artifact = artifact,
     Module = module,
     Sysctl = sysctl,
     Swap = swap,

@@ -3,6 +3,7 @@
 
 pub mod absent;
 pub mod access;
+pub mod artifact;
 pub mod diff;
 pub mod directory;
 pub mod fault;

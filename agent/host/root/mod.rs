@@ -2,6 +2,7 @@
 //! It is separate so that neither `--root` nor a hostile symlink ever reaches a file outside (openat2(2), RESOLVE_IN_ROOT).
 
 mod lock;
+mod place;
 mod read;
 mod remove;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag};
 
 pub use lock::Lock;
+pub use place::{Placed, Source, Space};
 pub use write::{Append, Attr};
 
 use crate::error::{Context as _, Error, Result};

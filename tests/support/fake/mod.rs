@@ -105,6 +105,7 @@ pub(crate) fn fake_parts(root: &Path) -> (Host, Fakes) {
             evidence: "a test".to_owned(),
         },
         closing: false,
+        deep: false,
         evidence: Evidence::default(),
         notes: Notes::default(),
     };
