@@ -14,6 +14,8 @@ pub enum Kind {
     Policy,
     /// Doing it would be unsafe here: not a build machine, sealed, locked, wrong OS (exit 4).
     Refused,
+    /// It goes on after a reboot (exit 6).
+    Reboot,
     /// The host did not do what was asked of it (exit 1).
     Host,
     /// Stopped between two steps by this signal number (exit 128+n).
@@ -145,6 +147,7 @@ impl Error {
         match self.kind {
             Kind::Usage | Kind::Policy => Exit::Usage,
             Kind::Refused => Exit::Refused,
+            Kind::Reboot => Exit::Reboot,
             Kind::Host => Exit::Failed,
             Kind::Interrupted(n) => Exit::Signal(n),
         }

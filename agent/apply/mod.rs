@@ -2,10 +2,9 @@
 //! It is separate because it decides nothing: what is done was decided in diff, and every step is recorded first.
 
 mod batch;
+mod outcome;
 
 use std::time::Duration;
-
-use serde::Serialize;
 
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
@@ -15,6 +14,7 @@ use crate::policy::{Entry, Policy};
 use crate::record::{Event, Journal};
 use crate::resource::{Phase, Place, Resource};
 use batch::{Batch, batches};
+pub use outcome::{Failure, Outcome, Pending, Step, pending};
 
 /// Who is told what happens: a terminal, a log, nobody.
 pub trait Progress {
@@ -26,45 +26,6 @@ pub trait Progress {
     fn done(&mut self, id: &str, action: &str, took: Duration, notes: &[String]);
     /// The step failed.
     fn failed(&mut self, id: &str, error: &Error);
-}
-
-/// Something that did not become what the policy wants.
-#[derive(Debug, Serialize)]
-pub struct Failure {
-    /// The entry.
-    pub id: String,
-    /// Why, on one line.
-    pub error: String,
-    /// The next step a person can take.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-}
-
-/// One step that was done.
-#[derive(Debug, Serialize)]
-pub struct Step {
-    /// The entry.
-    pub id: String,
-    /// What was done.
-    pub action: String,
-    /// How long it took.
-    pub seconds: f64,
-    /// Retries and fallbacks.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
-}
-
-/// What a run did and what is left.
-#[derive(Debug, Default, Serialize)]
-pub struct Outcome {
-    /// Entries that were looked at.
-    pub entries: usize,
-    /// Steps that were done.
-    pub steps: Vec<Step>,
-    /// What failed or was still different afterwards.
-    pub failed: Vec<Failure>,
-    /// Audit-only entries that differ.
-    pub drift: Vec<String>,
 }
 
 /// How a run is limited and watched.
@@ -216,8 +177,9 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// What is still open after a phase: a failure where it was to be enforced, else drift.
+    /// What waits for a boot, and what is still open after a phase: a failure where it was to be enforced, else drift.
     fn judge(&mut self, plan: &Plan, outcome: &mut Outcome) {
+        outcome.reboot.extend(pending(plan));
         for item in plan.open() {
             if item.enforce {
                 let failure = still_open(item);

@@ -20,7 +20,7 @@ use crate::resource::Place;
 /// Arguments of `bake`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  nodeagent bake --profile debian12-base --build-machine    in Packer's shell provisioner\n  nodeagent bake --phase units --skip unit:chrony.service   a part of the last policy again\n  nodeagent bake --list --profile debian12-base             ids, nothing is done\n  nodeagent --root /mnt/image bake --profile debian12-base  an unbooted tree\n\nRun it again at any time: it observes first and does only what is missing."
+    after_help = "Examples:\n  nodeagent bake --profile debian12-base --build-machine    in Packer's shell provisioner\n  nodeagent bake --phase units --skip unit:chrony.service   a part of the last policy again\n  nodeagent bake --list --profile debian12-base             ids, nothing is done\n  nodeagent --root /mnt/image bake --profile debian12-base  an unbooted tree\n\nRun it again at any time: it observes first and does only what is missing. Exit 6: reboot, then the same bake again."
 )]
 pub struct BakeArgs {
     #[command(flatten)]
@@ -164,6 +164,8 @@ fn begin_node(host: &mut Host) -> Result<Journal> {
 fn exit(outcome: &Outcome) -> Exit {
     if !outcome.failed.is_empty() {
         Exit::Failed
+    } else if !outcome.reboot.is_empty() {
+        Exit::Reboot
     } else if outcome.entries == 0 {
         Exit::Nothing
     } else {

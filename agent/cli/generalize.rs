@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 
-use super::seal::{Sealed, close, pending};
+use super::seal::{Sealed, close, nothing_waits, pending};
 use super::verify::line;
 use super::{Io, output, setup};
 use crate::apply::{Outcome, Run};
@@ -84,7 +84,10 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
     let turn = turn(args, &host)?;
     match turn {
         Turn::Already => return already(args, &policy, &host, io),
-        Turn::Generalize => marker::admit(&host)?,
+        Turn::Generalize => {
+            marker::admit(&host)?;
+            nothing_waits(&host, &policy, &scope)?;
+        }
         Turn::Close => {}
     }
     let mut journal = Journal::resume(&host.root)?;

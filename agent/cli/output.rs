@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::Io;
-use crate::apply::{Outcome, Progress};
+use crate::apply::{Outcome, Pending, Progress};
 use crate::error::{Context as _, Error, Exit, Result};
 use crate::plan::{Plan, Tally};
 use crate::policy::{Entry, Policy};
@@ -110,6 +110,14 @@ pub fn summary(verb: &str, outcome: &Outcome, seconds: f64) -> String {
     }
     for id in &outcome.drift {
         lines.push(format!("drift   {id} (audit only)"));
+    }
+    for Pending { id, what, why } in &outcome.reboot {
+        lines.push(format!("reboot  {id}: {what}: {why}"));
+    }
+    if !outcome.reboot.is_empty() {
+        lines.push(format!(
+            "        next: reboot this machine, then run the same {verb} again: it goes on"
+        ));
     }
     lines.push(format!(
         "{verb}: {} entries, {} changes, {} failed, {seconds:.2} s",

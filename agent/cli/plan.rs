@@ -15,7 +15,7 @@ use crate::resource::Place;
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  nodeagent plan --profile debian12-base\n  nodeagent plan --profile debian12-base --phase kernel --json\n  nodeagent --root /mnt/image plan --profile debian12-base\n\nExit codes: 0 nothing to change, 1 a required entry could not be checked, 3 something would change,\n5 nothing was checked."
+    after_help = "Examples:\n  nodeagent plan --profile debian12-base\n  nodeagent plan --profile debian12-base --phase kernel --json\n  nodeagent --root /mnt/image plan --profile debian12-base\n\nExit codes: 0 nothing to change, 1 a required entry could not be checked, 3 something would change,\n5 nothing was checked, 6 a reboot is needed, then go on."
 )]
 pub struct PlanArgs {
     #[command(flatten)]
@@ -67,10 +67,13 @@ fn exit(plan: &Plan) -> Exit {
     if plan.items.iter().any(|item| !item.differences.is_empty()) {
         exit = exit.and(Exit::Drift);
     }
+    if plan.waiting().next().is_some() {
+        exit = exit.and(Exit::Reboot);
+    }
     if plan.items.iter().any(unknown) {
         exit = exit.and(Exit::Failed);
     }
-    if tally.conforms + tally.differs == 0 {
+    if tally.conforms + tally.differs + tally.reboot == 0 {
         exit = exit.and(Exit::Nothing);
     }
     exit

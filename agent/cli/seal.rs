@@ -1,17 +1,17 @@
 //! Sealing: one observation, manifest, record, digests, state; then a read-only look that it holds.
 //! It is separate because generalize, its closing unit and `--root` end in the same way.
 
-use crate::error::{Context as _, Result};
+use crate::error::{Context as _, Error, Kind, Result};
 use crate::host::Host;
 use crate::host::root::{Attr, Lock, Root, sha256};
 use crate::manifest::build::{Inputs, build};
 use crate::manifest::{Manifest, canonical};
 use crate::observe::{facts, inventory, observe};
-use crate::plan::{Plan, Scope};
-use crate::policy::Policy;
+use crate::plan::{Item, Plan, Scope};
+use crate::policy::{Entry, Policy};
 use crate::record::seal::State;
 use crate::record::{DIR, JOURNAL, LOCK, MANIFEST, POLICY, Record, marker, seal};
-use crate::resource::Place;
+use crate::resource::{Place, Remark};
 use crate::verify::{Finding, judge};
 
 /// The unit that closes the seal at power off.
@@ -48,6 +48,35 @@ pub fn write_policy(root: &Root, policy: &Policy) -> Result<String> {
         root.write(POLICY, &bytes, Attr::root(0o644))?;
     }
     Ok(digest)
+}
+
+/// Refuses while something waits for a boot: what was never seen in effect must not be sealed as if it had been.
+/// A part that may wait until the first boot of the image is deferred where it is judged for place `image`.
+pub fn nothing_waits(host: &Host, policy: &Policy, scope: &Scope) -> Result<()> {
+    let wanted = |entry: &Entry| entry.at(Place::Build) && scope.holds(entry);
+    let seen = observe(&policy.entries, wanted, host);
+    let plan = Plan::new(policy, &seen, Place::Build);
+    let image = Plan::new(policy, &seen, Place::Image);
+    let deferred = |item: &&Item| {
+        let mut later = image.items.iter().filter(|other| other.index == item.index);
+        later.any(|other| other.reboot.is_empty())
+    };
+    let waiting: Vec<String> = plan
+        .waiting()
+        .filter(|item| !deferred(item))
+        .flat_map(|item| {
+            let part = |r: &Remark| format!("{}: {}: {}", item.id, r.what, r.why);
+            item.reboot.iter().map(part)
+        })
+        .collect();
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Reboot,
+        format!("generalize: this machine must reboot first: {}", waiting.join("; ")),
+    )
+    .hint("reboot it, run the same bake again, then generalize; --skip ID seals without having seen it in effect"))
 }
 
 /// Seals a running machine: `pending`, and the closing unit is started so that its stop closes the seal.

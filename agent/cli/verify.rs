@@ -18,7 +18,7 @@ use crate::verify::{Finding, Status, Verdict, further, judge};
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  nodeagent verify                        this machine against the policy it was baked with\n  nodeagent verify --root /mnt/image      an unbooted tree\n  nodeagent verify --profile debian12-base --json\n\nExit codes: 0 conforms, 1 a required entry could not be checked, 3 drift, 5 nothing was checked."
+    after_help = "Examples:\n  nodeagent verify                        this machine against the policy it was baked with\n  nodeagent verify --root /mnt/image      an unbooted tree\n  nodeagent verify --profile debian12-base --json\n\nExit codes: 0 conforms, 1 a required entry could not be checked, 3 drift, 5 nothing was checked,\n6 a reboot is needed, then go on."
 )]
 pub struct VerifyArgs {
     #[command(flatten)]
@@ -89,8 +89,8 @@ fn show(verdict: &Verdict) -> String {
         "  (profile not proven on its own OS)"
     };
     let figures = format!(
-        "{} conform, {} drift, {} excepted, {} could not be checked, {} not applicable",
-        c.conforms, c.drift, c.excepted, c.could_not_check, c.not_applicable
+        "{} conform, {} drift, {} excepted, {} wait for a reboot, {} could not be checked, {} not applicable",
+        c.conforms, c.drift, c.excepted, c.reboot_needed, c.could_not_check, c.not_applicable
     );
     let place = verdict.place.word();
     let profile = &verdict.profile;

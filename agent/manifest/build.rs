@@ -117,6 +117,7 @@ pub fn verdict(item: &Item) -> &'static str {
     match item.ended() {
         Ended::Conforms => "conforms",
         Ended::Differs => "drift",
+        Ended::Reboot => "reboot-needed",
         Ended::Unknown => "could-not-check",
         Ended::NotApplicable => "not-applicable",
     }

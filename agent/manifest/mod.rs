@@ -75,7 +75,7 @@ pub struct Tool {
 pub struct EntryFact {
     /// Kind of the entry.
     pub kind: String,
-    /// Verdict at place `image`: `conforms`, `drift`, `could-not-check`, `not-applicable` or `other-place`.
+    /// Verdict at place `image`: `conforms`, `drift`, `reboot-needed`, `could-not-check`, `not-applicable` or `other-place`.
     pub verdict: String,
     /// The observation.
     #[serde(default, skip_serializing_if = "Value::is_null")]

@@ -77,6 +77,8 @@ pub struct Item {
     pub diff: Diff<Action>,
     /// Differences, for readers of the JSON.
     pub differences: Vec<Difference>,
+    /// Parts that are configured and take effect at the next boot.
+    pub reboot: Vec<Remark>,
     /// Parts that do not exist here.
     pub not_applicable: Vec<Remark>,
     /// Parts that could not be judged.
@@ -96,6 +98,8 @@ pub enum Ended {
     Differs,
     /// A part could not be judged.
     Unknown,
+    /// Configured; a part of it takes effect at the next boot.
+    Reboot,
     /// There is no such fact here: nothing was looked at.
     NotApplicable,
 }
@@ -109,6 +113,7 @@ impl Item {
             (true, false) => Ended::Unknown,
             (true, true) if self.enforce => Ended::Unknown,
             (_, true) => Ended::Differs,
+            (false, false) if !self.reboot.is_empty() => Ended::Reboot,
             (false, false) if self.not_applicable.iter().any(|r| r.what == ENTRY) => {
                 Ended::NotApplicable
             }
@@ -124,6 +129,8 @@ pub struct Tally {
     pub conforms: usize,
     /// Not as wanted.
     pub differs: usize,
+    /// Configured, and waiting for a boot.
+    pub reboot: usize,
     /// Could not be judged.
     pub could_not_check: usize,
     /// No such fact here.
@@ -167,6 +174,7 @@ impl Plan {
         Tally {
             conforms: count(Ended::Conforms),
             differs: count(Ended::Differs),
+            reboot: count(Ended::Reboot),
             could_not_check: count(Ended::Unknown),
             not_applicable: count(Ended::NotApplicable),
         }
@@ -180,6 +188,11 @@ impl Plan {
     /// Items that do not conform, whether or not something can be done about it.
     pub fn open(&self) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(|item| !item.diff.conforms())
+    }
+
+    /// Items with a part that waits for a boot.
+    pub fn waiting(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|item| !item.reboot.is_empty())
     }
 
     /// Items of one phase that have steps.
@@ -197,6 +210,8 @@ fn item(index: usize, entry: &Entry, seen: &Result<Observed>, place: Place) -> I
     };
     if !entry.enforce {
         diff.actions.clear();
+        // What is only reported stops no work.
+        diff.overdue();
     }
     Item {
         index,
@@ -206,6 +221,7 @@ fn item(index: usize, entry: &Entry, seen: &Result<Observed>, place: Place) -> I
         origin: entry.origin.clone(),
         enforce: entry.enforce,
         differences: diff.differences.clone(),
+        reboot: diff.reboot.clone(),
         not_applicable: diff.not_applicable.clone(),
         could_not_check: diff.unknown.clone(),
         steps: diff.actions.iter().map(ToString::to_string).collect(),
@@ -221,42 +237,4 @@ fn could_not_look(why: &str) -> Diff<Action> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_only_reported_differs_also_where_a_part_is_unknown() {
-        let table = [
-            (true, true, true, Ended::Unknown),
-            (false, true, true, Ended::Differs),
-            (true, false, true, Ended::Differs),
-            (false, true, false, Ended::Unknown),
-            (true, true, false, Ended::Unknown),
-            (true, false, false, Ended::Conforms),
-        ];
-        for (enforce, unknown, differs, want) in table {
-            let mut diff = Diff::default();
-            if unknown {
-                diff.unknown("a", "b");
-            }
-            if differs {
-                diff.differs("c", "d", "e");
-            }
-            let item = Item {
-                index: 0,
-                id: "x:y".into(),
-                phase: Phase::Files,
-                reason: String::new(),
-                origin: String::new(),
-                enforce,
-                differences: diff.differences.clone(),
-                not_applicable: Vec::new(),
-                could_not_check: diff.unknown.clone(),
-                steps: Vec::new(),
-                after: Vec::new(),
-                diff,
-            };
-            assert_eq!(item.ended(), want, "{enforce} {unknown} {differs}");
-        }
-    }
-}
+mod tests;

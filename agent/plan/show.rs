@@ -9,7 +9,9 @@ use crate::resource::{Difference, Phase};
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for phase in Phase::ALL {
-            let open: Vec<&Item> = self.open().filter(|item| item.phase == *phase).collect();
+            let open = |item: &&Item| !item.diff.conforms() || !item.reboot.is_empty();
+            let here = self.items.iter().filter(|item| item.phase == *phase);
+            let open: Vec<&Item> = here.filter(open).collect();
             if open.is_empty() {
                 continue;
             }
@@ -22,13 +24,14 @@ impl fmt::Display for Plan {
         let Tally {
             conforms,
             differs,
+            reboot,
             could_not_check,
             not_applicable,
         } = self.tally();
         writeln!(
             f,
-            "{} entries at place {}: {conforms} conform, {differs} differ, {could_not_check} could not be checked, \
-             {not_applicable} not applicable; {} changes to make",
+            "{} entries at place {}: {conforms} conform, {differs} differ, {reboot} wait for a reboot, \
+             {could_not_check} could not be checked, {not_applicable} not applicable; {} changes to make",
             self.items.len(),
             self.place.word(),
             self.changes()
@@ -48,6 +51,13 @@ fn show(item: &Item, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "      {what}")?;
         writeln!(f, "        - {have}")?;
         writeln!(f, "        + {want}")?;
+    }
+    for remark in &item.reboot {
+        writeln!(
+            f,
+            "      ~ {}: at the next boot: {}",
+            remark.what, remark.why
+        )?;
     }
     for remark in &item.could_not_check {
         writeln!(

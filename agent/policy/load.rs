@@ -155,7 +155,9 @@ impl Loader<'_> {
 
     fn finish(&self, gathered: Gathered, env: Env, mut out: Vec<Diagnostic>) -> Result<Loaded> {
         let errors = |out: &[Diagnostic]| out.iter().any(|d| d.severity == Severity::Error);
-        if gathered.merge.entries.is_empty() && !errors(&out) {
+        // Entries that wait for a variable's value are there, too.
+        let none = gathered.merge.entries.is_empty() && gathered.merge.ghosts.is_empty();
+        if none && !errors(&out) {
             out.push(self.empty());
         }
         let Mistakes(out) = Mistakes::sorted(out);

@@ -41,11 +41,14 @@ pub struct Remark {
     pub why: String,
 }
 
-/// The outcome of diff: what differs, what is not applicable here, what could not be judged, and what to do.
+/// The outcome of diff: what differs, what waits for a boot, what is not applicable here, what could not be judged,
+/// and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diff<A> {
     /// Differences; empty when the fact conforms.
     pub differences: Vec<Difference>,
+    /// Parts that are configured and take effect at the next boot; not a difference, and no step can do more.
+    pub reboot: Vec<Remark>,
     /// Parts that do not exist here (ruling 17).
     pub not_applicable: Vec<Remark>,
     /// Parts that could not be judged; counts as a failure for a required entry.
@@ -60,6 +63,7 @@ impl<A> Default for Diff<A> {
     fn default() -> Self {
         Self {
             differences: Vec::new(),
+            reboot: Vec::new(),
             not_applicable: Vec::new(),
             unknown: Vec::new(),
             actions: Vec::new(),
@@ -83,6 +87,27 @@ impl<A> Diff<A> {
         });
     }
 
+    /// Notes a part that is configured and takes effect at the next boot, here and before the work goes on.
+    /// Judged for place `image` it stands against the seal; a part that may wait is deferred there instead.
+    pub fn reboot(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        self.reboot.push(Remark {
+            what: what.into(),
+            why: why.into(),
+        });
+    }
+
+    /// Notes a part that is configured and takes effect when a machine made of this tree boots.
+    pub fn defer(&mut self, what: impl Into<String>, why: &str) {
+        self.skip(what, format!("at the first boot: {why}"));
+    }
+
+    /// Makes differences of what waits for a boot, where no boot is to be waited for.
+    pub fn overdue(&mut self) {
+        for Remark { what, why } in std::mem::take(&mut self.reboot) {
+            self.differs(what, format!("not in effect ({why})"), "in effect");
+        }
+    }
+
     /// Notes a part that does not exist here.
     pub fn skip(&mut self, what: impl Into<String>, why: impl Into<String>) {
         self.not_applicable.push(Remark {
@@ -99,7 +124,7 @@ impl<A> Diff<A> {
         });
     }
 
-    /// Nothing differs and nothing is unknown.
+    /// Nothing differs and nothing is unknown; a boot may still be waited for.
     pub fn conforms(&self) -> bool {
         self.differences.is_empty() && self.unknown.is_empty()
     }
@@ -107,6 +132,7 @@ impl<A> Diff<A> {
     pub(super) fn map<B>(self, wrap: impl Fn(A) -> B) -> Diff<B> {
         Diff {
             differences: self.differences,
+            reboot: self.reboot,
             not_applicable: self.not_applicable,
             unknown: self.unknown,
             actions: self.actions.into_iter().map(wrap).collect(),

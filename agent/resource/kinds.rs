@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, artifact, directory, file, identity,
-    image, module, package, script, scrub, swap, sysctl, unit,
+    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, artifact, directory, file,
+    identity, image, module, package, script, scrub, sshd, swap, sysctl, trim, unit,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -101,8 +101,10 @@ macro_rules! kinds {
 // A new kind is one file, one line here, one case folder and one policy example.
 kinds! {
     Package = package,
+    Account = account,
     Directory = directory,
     File = file,
+    Sshd = sshd,
     Absent = absent,
     Artifact = artifact,
     Module = module,
@@ -112,5 +114,6 @@ kinds! {
     Image = image,
     Script = script,
     Scrub = scrub,
+    Trim = trim,
     Identity = identity,
 }

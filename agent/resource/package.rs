@@ -28,6 +28,9 @@ pub struct Package {
     /// Held back from upgrades.
     #[serde(default)]
     pub hold: bool,
+    /// Directory of package files for when the network fails; empty: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offline: Option<String>,
 }
 
 /// What was found.
@@ -56,7 +59,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Action::Repair => write!(f, "finish the interrupted package transaction"),
-            Action::Install(PackageRequest { name, version }) => match version {
+            Action::Install(PackageRequest { name, version, .. }) => match version {
                 Some(version) => write!(f, "install {name} {version}"),
                 None => write!(f, "install {name}"),
             },
@@ -100,6 +103,7 @@ impl Package {
         Action::Install(PackageRequest {
             name: self.name.clone(),
             version: self.version.clone(),
+            offline: self.offline.clone().filter(|dir| !dir.is_empty()),
         })
     }
 }
@@ -126,6 +130,11 @@ impl Kind for Package {
             "hold",
             Type::Bool,
             "true: held back from upgrades. Default: false.",
+        ),
+        Field::optional(
+            "offline",
+            Type::Str(Check::AbsPathOrEmpty),
+            "Directory of .deb or .rpm files, used when the network fails for good. Empty: none.",
         ),
     ];
     type Seen = Seen;

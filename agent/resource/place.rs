@@ -35,6 +35,8 @@ impl Place {
 pub enum Phase {
     /// Packages.
     Packages,
+    /// System accounts: files may belong to them.
+    Accounts,
     /// Directories, files, and paths that must not exist.
     Files,
     /// Modules, sysctls, swap.
@@ -55,6 +57,7 @@ impl Phase {
     /// All phases, in order.
     pub const ALL: &'static [Phase] = &[
         Phase::Packages,
+        Phase::Accounts,
         Phase::Files,
         Phase::Kernel,
         Phase::Units,
@@ -68,6 +71,7 @@ impl Phase {
     pub fn word(self) -> &'static str {
         match self {
             Phase::Packages => "packages",
+            Phase::Accounts => "accounts",
             Phase::Files => "files",
             Phase::Kernel => "kernel",
             Phase::Units => "units",

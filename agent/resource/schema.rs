@@ -12,6 +12,8 @@ pub enum Check {
     NotEmpty,
     /// An absolute path without `.` or `..` parts.
     AbsPath,
+    /// The same, or the empty text where a variable switches something off.
+    AbsPathOrEmpty,
     /// An absolute path that may hold `*`, `?` and `[…]` in its parts, or start with `~/` for every home.
     Glob,
     /// A file mode: three or four octal digits, as a string.
@@ -20,6 +22,8 @@ pub enum Check {
     UnitName,
     /// A sysctl key with dots.
     SysctlKey,
+    /// A keyword of a configuration file: letters and digits.
+    Keyword,
     /// A kernel module name.
     ModuleName,
     /// A package name.

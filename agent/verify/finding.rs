@@ -16,6 +16,8 @@ pub enum Status {
     Drift,
     /// Not as wanted, and accepted until a date.
     Excepted,
+    /// Configured; a part of it takes effect at the next boot.
+    RebootNeeded,
     /// It could not be judged.
     CouldNotCheck,
     /// There is no such fact here.
@@ -29,6 +31,7 @@ impl Status {
             Status::Conforms => "conforms",
             Status::Drift => "drift",
             Status::Excepted => "excepted",
+            Status::RebootNeeded => "reboot-needed",
             Status::CouldNotCheck => "could-not-check",
             Status::NotApplicable => "not-applicable",
         }
@@ -121,9 +124,10 @@ impl Finding {
         }
     }
 
-    /// Whether it stands against sealing: drift, or a required check that could not be made.
+    /// Whether it stands against sealing: drift, a boot that is waited for, or a required check that could not be made.
     pub fn fails(&self) -> bool {
-        self.status == Status::Drift || (self.required && self.status == Status::CouldNotCheck)
+        matches!(self.status, Status::Drift | Status::RebootNeeded)
+            || (self.required && self.status == Status::CouldNotCheck)
     }
 
     pub(super) fn is_worth_a_line(&self) -> bool {
@@ -140,6 +144,8 @@ pub struct Counts {
     pub drift: usize,
     /// Accepted.
     pub excepted: usize,
+    /// Waiting for a boot.
+    pub reboot_needed: usize,
     /// Could not be judged.
     pub could_not_check: usize,
     /// No such fact here.
@@ -155,6 +161,7 @@ impl Counts {
                 Status::Conforms => &mut counts.conforms,
                 Status::Drift => &mut counts.drift,
                 Status::Excepted => &mut counts.excepted,
+                Status::RebootNeeded => &mut counts.reboot_needed,
                 Status::CouldNotCheck => &mut counts.could_not_check,
                 Status::NotApplicable => &mut counts.not_applicable,
             } += 1;

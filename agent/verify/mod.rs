@@ -11,7 +11,7 @@ use crate::error::{Exit, Result};
 use crate::host::Host;
 use crate::plan::{Ended, Item, Plan};
 use crate::policy::Policy;
-use crate::resource::Place;
+use crate::resource::{Diff, Place};
 
 pub use finding::{Counts, Finding, Status};
 
@@ -45,7 +45,11 @@ fn code<S: serde::Serializer>(exit: &Exit, serializer: S) -> std::result::Result
 
 /// Turns a judged plan and further findings into a verdict; `today` is YYYY-MM-DD.
 pub fn judge(policy: &Policy, plan: &Plan, further: Vec<Finding>, today: &str) -> Verdict {
-    let mut all: Vec<Finding> = plan.items.iter().map(finding_of).collect();
+    let mut all: Vec<Finding> = plan
+        .items
+        .iter()
+        .map(|item| finding_of(item, plan.place))
+        .collect();
     all.extend(further);
     for finding in &mut all {
         finding.except(&policy.exceptions, today);
@@ -69,22 +73,40 @@ fn exit(all: &[Finding], counts: &Counts) -> Exit {
     if counts.drift > 0 {
         exit = exit.and(Exit::Drift);
     }
+    if counts.reboot_needed > 0 {
+        exit = exit.and(Exit::Reboot);
+    }
     if all
         .iter()
         .any(|f| f.status == Status::CouldNotCheck && f.required)
     {
         exit = exit.and(Exit::Failed);
     }
-    if counts.conforms + counts.drift + counts.excepted == 0 {
+    if counts.conforms + counts.drift + counts.reboot_needed + counts.excepted == 0 {
         exit = exit.and(Exit::Nothing);
     }
     exit
 }
 
-fn finding_of(item: &Item) -> Finding {
+/// One judged entry. A node has booted, so what still waits for a boot there is drift.
+fn finding_of(item: &Item, place: Place) -> Finding {
+    let overdue = place == Place::Node;
+    let (mut differences, mut remarks) = (item.differences.clone(), Vec::new());
+    if overdue {
+        let mut diff = Diff::<()>::default();
+        diff.reboot.clone_from(&item.reboot);
+        diff.overdue();
+        differences.append(&mut diff.differences);
+    } else {
+        remarks.clone_from(&item.reboot);
+    }
+    remarks.extend(item.could_not_check.iter().cloned());
+    remarks.extend(item.not_applicable.iter().cloned());
     let status = match item.ended() {
         Ended::Conforms => Status::Conforms,
         Ended::Differs => Status::Drift,
+        Ended::Reboot if overdue => Status::Drift,
+        Ended::Reboot => Status::RebootNeeded,
         Ended::Unknown => Status::CouldNotCheck,
         Ended::NotApplicable => Status::NotApplicable,
     };
@@ -94,13 +116,8 @@ fn finding_of(item: &Item) -> Finding {
         required: item.enforce,
         reason: item.reason.clone(),
         origin: item.origin.clone(),
-        differences: item.differences.clone(),
-        remarks: item
-            .could_not_check
-            .iter()
-            .chain(&item.not_applicable)
-            .cloned()
-            .collect(),
+        differences,
+        remarks,
         exception: None,
     }
 }
@@ -113,4 +130,47 @@ pub fn further(policy: &Policy, host: &Host, place: Place) -> Result<Vec<Finding
     let mut findings = integrity::check(&host.root)?;
     findings.extend(inventory::check(policy, host, place)?);
     Ok(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Phase;
+
+    fn waiting(enforce: bool) -> Item {
+        let mut diff = Diff::default();
+        diff.reboot("active", "fips=1 is in the boot entry");
+        Item {
+            index: 0,
+            id: "fips:mode".into(),
+            phase: Phase::Kernel,
+            reason: "r".into(),
+            origin: "o".into(),
+            enforce,
+            differences: Vec::new(),
+            reboot: diff.reboot.clone(),
+            not_applicable: Vec::new(),
+            could_not_check: Vec::new(),
+            steps: Vec::new(),
+            after: Vec::new(),
+            diff,
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_boot_is_drift_where_the_boot_is_over() {
+        for (place, status, code) in [
+            (Place::Build, Status::RebootNeeded, Exit::Reboot),
+            (Place::Image, Status::RebootNeeded, Exit::Reboot),
+            (Place::Node, Status::Drift, Exit::Drift),
+        ] {
+            let finding = finding_of(&waiting(true), place);
+            assert_eq!(finding.status, status);
+            assert_eq!(finding.differences.len(), usize::from(place == Place::Node));
+            assert_eq!(finding.remarks.len(), usize::from(place != Place::Node));
+            assert!(finding.fails() && finding.is_worth_a_line());
+            let counts = Counts::of(std::slice::from_ref(&finding));
+            assert_eq!(exit(&[finding], &counts), code);
+        }
+    }
 }

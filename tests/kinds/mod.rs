@@ -12,6 +12,7 @@ mod sandbox;
 mod swap;
 mod sysctl;
 mod sysctl_values;
+mod trim;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, symlink};

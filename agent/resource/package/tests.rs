@@ -10,6 +10,7 @@ fn package(edit: impl FnOnce(&mut Package)) -> Package {
         min: None,
         max: None,
         hold: false,
+        offline: None,
     };
     edit(&mut package);
     package

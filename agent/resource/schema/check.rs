@@ -10,12 +10,14 @@ impl Check {
             Check::Any => true,
             Check::NotEmpty => !text.trim().is_empty(),
             Check::AbsPath => path(text, false),
+            Check::AbsPathOrEmpty => text.is_empty() || path(text, false),
             Check::Glob => path(text.strip_prefix('~').unwrap_or(text), true),
             Check::Mode => {
                 matches!(text.len(), 3 | 4) && text.bytes().all(|b| matches!(b, b'0'..=b'7'))
             }
             Check::UnitName => unit_name(text),
             Check::SysctlKey => text.contains('.') && text.split('.').all(|p| made_of(p, "_-")),
+            Check::Keyword => made_of(text, "") && !text.starts_with(|c: char| c.is_ascii_digit()),
             Check::ModuleName => made_of(text, "_-") && !text.starts_with('-'),
             Check::PackageName => starts_alnum(text) && made_of(text, "+._-:"),
             Check::Version => starts_alnum(text) && made_of(text, ".+~:^_-"),
@@ -38,12 +40,14 @@ impl Check {
             Check::Any => return None,
             Check::NotEmpty => r"\S",
             Check::AbsPath => r"^(/[^/]+)+$",
+            Check::AbsPathOrEmpty => r"^(/[^/]+)*$",
             Check::Glob => r"^~?(/[^/]+)+$",
             Check::Mode => r"^[0-7]{3,4}$",
             Check::UnitName => {
                 r"^[A-Za-z0-9:_.\\@-]+\.(service|socket|target|timer|path|mount|automount|swap|slice|scope|device)$"
             }
             Check::SysctlKey => r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$",
+            Check::Keyword => r"^[A-Za-z][A-Za-z0-9]*$",
             Check::ModuleName => r"^[A-Za-z0-9_][A-Za-z0-9_-]*$",
             Check::PackageName => r"^[A-Za-z0-9][A-Za-z0-9+._:-]*$",
             Check::Version => r"^[A-Za-z0-9][A-Za-z0-9.+~:^_-]*$",
@@ -59,7 +63,7 @@ impl Check {
     fn advice(self, text: &str) -> String {
         let plain = match self {
             Check::Any | Check::NotEmpty => "a text that is not empty",
-            Check::AbsPath => {
+            Check::AbsPath | Check::AbsPathOrEmpty => {
                 "an absolute path without `.`, `..`, `//` or a `/` at the end, such as \"/etc/motd\""
             }
             Check::Glob => {
@@ -79,6 +83,7 @@ impl Check {
                 );
             }
             Check::SysctlKey => "a key with dots, such as \"net.ipv4.ip_forward\"",
+            Check::Keyword => "a keyword of letters and digits, such as \"PermitRootLogin\"",
             Check::ModuleName => "the module's name without path or .ko, such as \"br_netfilter\"",
             Check::PackageName if text.contains('=') => {
                 "the name alone; a version goes into `version`, `min` or `max`"

@@ -8,7 +8,6 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::{
     io::Write as _,
-    path::Path,
     process::{Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
@@ -105,15 +104,33 @@ fn control_c_on_a_terminal_stops_between_two_steps() {
     goes_on_to_the_end(&bench);
 }
 
+/// A check that says when it runs, and runs longer than any test waits.
+const HELD: &str = r#"
+schema = 1
+[[script]]
+name = "held"
+check = "touch /held; sleep 600"
+run = "false"
+reason = "holds whoever observes it"
+"#;
+
+/// Held amid observing, so that the signal meets it at work: a verb that would end its work first never ends here.
 #[test]
 fn a_verb_that_only_reads_ends_at_once() {
     let bench = Bench::new("reads");
-    let mut running = bench.start(&["verify", "--profile", PROFILE]);
-    let program = format!("/proc/{}/exe", running.pid());
-    let is_ours = || std::fs::read_link(&program).is_ok_and(|exe| exe == Path::new(PROGRAM));
-    assert!(running.until(is_ours));
-    sleep(Duration::from_millis(100));
-    running.signal(Signal::SIGTERM);
-    let done = running.wait();
-    assert_eq!((done.code, done.stdout.as_str()), (143, ""));
+    let policy = tempfile::tempdir().unwrap();
+    let fragment = policy.path().join("90-held.toml");
+    std::fs::write(&fragment, HELD).unwrap();
+    let fragment = fragment.to_str().unwrap();
+    for verb in ["verify", "plan"] {
+        let mut running = bench.start(&[verb, "--profile", PROFILE, "--policy", fragment]);
+        let held = bench.root().join("held");
+        assert!(running.until(|| held.exists()), "{verb} ended unheld");
+        let begun = Instant::now();
+        running.signal(Signal::SIGTERM);
+        let done = running.wait();
+        assert_eq!((done.code, done.stdout.as_str()), (143, ""), "{verb}");
+        assert!(begun.elapsed() < Duration::from_mins(1), "{verb} went on");
+        std::fs::remove_file(held).unwrap();
+    }
 }

@@ -27,20 +27,10 @@ pub(super) const EXCEPTIONS: [(&str, &str); 3] = [
 
 /// Beginnings of paths that may also differ, or be new, once dpkg was killed. Whether one does depends on the
 /// instant, so it is told and not demanded.
-pub(super) const AFTER_KILLS: [(&str, &str); 3] = [
-    (
-        "var/lib/dpkg/status-old:",
-        "dpkg's copy of its database before the last change, which is another one when it was finished later",
-    ),
-    (
-        "var/lib/ucf/cache/",
-        "ucf's copies of vendors' files, which it does not make once it has noted their digests",
-    ),
-    (
-        "var/lib/ucf/hashfile.",
-        "ucf's numbered copies of its database: one more for each configuration that was begun again",
-    ),
-];
+pub(super) const AFTER_KILLS: [(&str, &str); 1] = [(
+    "var/lib/ucf/cache/",
+    "ucf's copies of vendors' files, which it does not make once it has noted their digests",
+)];
 
 /// Type, mode, owner and content of every path of a tree.
 #[derive(Debug)]
@@ -111,10 +101,24 @@ fn difference(path: &str, left: Option<&Entry>, right: Option<&Entry>) -> Option
     }
     let excepted = EXCEPTIONS.iter().any(|(exception, _)| *exception == path);
     match (left.content == right.content, excepted) {
-        (false, false) => Some(format!("{path}: its content differs")),
+        (false, false) => Some(format!("{path}: its content differs{}", told(left, right))),
         (true, true) => Some(format!("{path}: an exception, but it does not differ")),
         _ => None,
     }
+}
+
+/// The lines that only one of two texts has, where the snapshot keeps the text.
+fn told(left: &Entry, right: &Entry) -> String {
+    let lines = |entry: &Entry| -> std::collections::BTreeSet<String> {
+        entry.content.lines().map(str::to_owned).collect()
+    };
+    let (left, right) = (lines(left), lines(right));
+    if left.len() < 2 || right.len() < 2 {
+        return String::new();
+    }
+    let gone = left.difference(&right).map(|line| format!("\n  - {line}"));
+    let come = right.difference(&left).map(|line| format!("\n  + {line}"));
+    gone.chain(come).collect()
 }
 
 fn walk(root: &Path, dir: &Path, all: &mut BTreeMap<String, Entry>) {
@@ -151,6 +155,12 @@ fn content(path: &Path) -> String {
     let bytes = fs::read(path).unwrap();
     if path.ends_with("etc/shadow") {
         return undated(&String::from_utf8_lossy(&bytes));
+    }
+    if ["etc/passwd", "etc/group", "var/lib/dpkg/status"]
+        .iter()
+        .any(|end| path.ends_with(end))
+    {
+        return String::from_utf8_lossy(&bytes).into_owned();
     }
     if path.ends_with("var/lib/apt/extended_states") {
         return sorted(&String::from_utf8_lossy(&bytes));

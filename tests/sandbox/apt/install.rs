@@ -15,6 +15,7 @@ fn package(name: &str, edit: impl FnOnce(&mut Package)) -> Package {
         min: None,
         max: None,
         hold: false,
+        offline: None,
     };
     edit(&mut package);
     package

@@ -3,6 +3,7 @@
 
 mod faults;
 mod install;
+mod upgrade;
 mod versions;
 
 use super::{debian, inside};
@@ -167,6 +168,7 @@ pub(super) fn wanted(name: &str, version: Option<&str>) -> PackageRequest {
     PackageRequest {
         name: name.to_owned(),
         version: version.map(str::to_owned),
+        offline: None,
     }
 }
 

@@ -18,6 +18,10 @@ pub(crate) struct PackageState {
     pub(crate) installed: BTreeMap<String, Installed>,
     /// Versions that the repositories offer.
     pub(crate) available: BTreeMap<String, Vec<String>>,
+    /// Digest of the metadata on disk.
+    pub(crate) metadata: Option<String>,
+    /// Digest that the next refresh fetches.
+    pub(crate) published: String,
 }
 
 /// The package seam.
@@ -106,6 +110,44 @@ impl Packages for FakePackages {
             package.complete = true;
         }
         Ok(())
+    }
+
+    fn refresh(&self) -> Result<()> {
+        self.calls.change("refresh", "")?;
+        let mut state = self.edit();
+        state.metadata = Some(state.published.clone());
+        Ok(())
+    }
+
+    fn metadata_digest(&self) -> Result<Option<String>> {
+        self.calls.look("metadata_digest")?;
+        Ok(self.see().metadata.clone())
+    }
+
+    fn upgrade(&self) -> Result<()> {
+        self.calls.change("upgrade", "")?;
+        for waiting in self.waiting()? {
+            if let Some((name, version)) = waiting.split_once(' ')
+                && let Some(package) = self.edit().installed.get_mut(name)
+            {
+                version.clone_into(&mut package.version);
+            }
+        }
+        Ok(())
+    }
+
+    fn waiting(&self) -> Result<Vec<String>> {
+        let state = self.see();
+        let newest = |name: &String| {
+            let offered = state.available.get(name)?;
+            offered.iter().max_by(|a, b| self.compare(a, b))
+        };
+        let newer = state.installed.iter().filter(|(_, now)| !now.held);
+        Ok(newer
+            .filter_map(|(name, now)| Some((name, now, newest(name)?)))
+            .filter(|(_, now, newest)| self.compare(newest, &now.version).is_gt())
+            .map(|(name, _, newest)| format!("{name} {newest}"))
+            .collect())
     }
 
     /// Runs of digits by their number, all else by bytes: enough for tests, not a family's rule.

@@ -4,6 +4,7 @@
 mod fault;
 mod lock;
 mod run;
+mod upgrade;
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -161,6 +162,24 @@ impl Packages for Apt {
             (Some(left), Ok(())) => Err(Error::host(left)),
         }
         .context(|| "finish an interrupted package transaction")
+    }
+
+    fn refresh(&self) -> Result<()> {
+        self.update().context(|| "fetch the package indexes")
+    }
+
+    fn metadata_digest(&self) -> Result<Option<String>> {
+        self.lists_digest()
+            .context(|| "look at the package indexes")
+    }
+
+    fn upgrade(&self) -> Result<()> {
+        self.full_upgrade().context(|| "upgrade all packages")
+    }
+
+    fn waiting(&self) -> Result<Vec<String>> {
+        self.simulated_upgrade()
+            .context(|| "look for packages with updates waiting")
     }
 
     fn compare(&self, a: &str, b: &str) -> Ordering {

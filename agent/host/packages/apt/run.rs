@@ -65,7 +65,7 @@ pub(super) fn install_args(
     args
 }
 
-fn apt_get(verb: &str, args: &[String], limit: Duration) -> Cmd {
+pub(super) fn apt_get(verb: &str, args: &[String], limit: Duration) -> Cmd {
     let head = ["apt-get"].iter().chain(OPTIONS).copied().chain([verb]);
     let argv = head.map(str::to_owned).chain(args.iter().cloned());
     noninteractive(Cmd::new(argv)).timeout(limit)
@@ -74,12 +74,17 @@ fn apt_get(verb: &str, args: &[String], limit: Duration) -> Cmd {
 impl Apt {
     /// Installs, and finishes an interrupted transaction first where apt asks for that.
     pub(super) fn install_or_repair(&self, args: &[String]) -> Result<()> {
-        let output = self.install_with_lists(args)?;
+        self.or_repair(|| self.install_with_lists(args))
+    }
+
+    /// Does what changes packages, once more after a repair where apt asks for that.
+    pub(super) fn or_repair(&self, change: impl Fn() -> Result<Output>) -> Result<()> {
+        let output = change()?;
         if output.ok() || fault::classify(&output) != Fault::Interrupted {
             return finished(&output);
         }
         self.repair()?;
-        finished(&self.install_with_lists(args)?)
+        finished(&change()?)
     }
 
     /// Unpacks and configures packages again.
@@ -118,7 +123,8 @@ impl Apt {
         finished(&self.tried(cmd)?)
     }
 
-    fn update(&self) -> Result<()> {
+    /// Fetches the indexes of every source.
+    pub(super) fn update(&self) -> Result<()> {
         tracing::info!("fetching package indexes");
         finished(&self.tried(&apt_get("update", &[], UPDATE))?)
     }
@@ -130,7 +136,7 @@ impl Apt {
     }
 
     /// Runs under the locks, and again after a pause for faults that pass.
-    fn tried(&self, cmd: &Cmd) -> Result<Output> {
+    pub(super) fn tried(&self, cmd: &Cmd) -> Result<Output> {
         let mut pause = PAUSE;
         for attempt in 1.. {
             self.wait_for_locks()?;
@@ -157,7 +163,8 @@ impl Apt {
     }
 }
 
-fn finished(output: &Output) -> Result<()> {
+/// What a command that had to succeed said.
+pub(super) fn finished(output: &Output) -> Result<()> {
     if output.ok() {
         return Ok(());
     }
@@ -173,6 +180,7 @@ mod tests {
         PackageRequest {
             name: name.to_owned(),
             version: version.map(str::to_owned),
+            offline: None,
         }
     }
 
