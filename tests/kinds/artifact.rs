@@ -2,7 +2,9 @@
 //! It is separate because its releases are made by the tests, byte by byte.
 
 mod hostile;
+mod later;
 mod reader;
+mod wrong;
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -28,9 +30,6 @@ fn wanted() -> Artifact {
         cache: false,
     }
 }
-
-/// A name, what is done to the tree, and what then tells it.
-type Violation<'c> = (&'c str, &'c dyn Fn(&Bench), &'c str);
 
 type Files = Vec<(&'static str, Vec<u8>)>;
 
@@ -137,105 +136,6 @@ fn a_release_is_installed_in_the_vendors_layout() {
 }
 
 #[test]
-fn the_image_answers_for_itself_when_the_release_is_gone() {
-    let mut bench = Bench::with_release(&tarball::whole());
-    bench.install(&wanted()).unwrap();
-    std::fs::remove_dir_all(bench.at(DIR)).unwrap();
-    for place in [Place::Build, Place::Image, Place::Node] {
-        assert_eq!(lines(&bench.diff(&wanted(), place)), Vec::<String>::new());
-    }
-    // Each violation with what tells it; the release is gone, so that no step can help.
-    let gone = format!("{DIR}: no file of an RKE2 release -> the release's files, to install from");
-    let kubelet = format!("{DATA}/bin/kubelet");
-    let violations: &[Violation<'_>] = &[
-        (
-            "changed",
-            &|b| b.put("/usr/local/bin/rke2", "evil"),
-            "/usr/local/bin/rke2: sha256 ",
-        ),
-        (
-            "removed",
-            &|b| std::fs::remove_file(b.at(&kubelet)).unwrap(),
-            "bin/kubelet: absent -> present",
-        ),
-        (
-            "mode",
-            &|b| {
-                let all = std::fs::Permissions::from_mode(0o777);
-                std::fs::set_permissions(b.at(&kubelet), all).unwrap();
-            },
-            "bin/kubelet: 0777 0:0 -> 0755 0:0",
-        ),
-        (
-            "receipt",
-            &|b| b.put(RECEIPT, "{"),
-            "RKE2: its receipt is unreadable",
-        ),
-        (
-            "another archive",
-            &|b| b.put(&format!("{IMAGES}/evil.tar.gz"), "x"),
-            "evil.tar.gz: present -> not there",
-        ),
-        (
-            "another program",
-            &|b| b.put(&format!("{DATA}/bin/runc"), "x"),
-            "bin/runc: present -> not there",
-        ),
-        (
-            "another runtime",
-            &|b| b.put("/var/lib/rancher/rke2/data/v1/bin/runc", "x"),
-            "data/v1: present -> not there",
-        ),
-    ];
-    for (name, violate, want) in violations {
-        let copy = Bench::with_release(&tarball::whole());
-        copy.install(&wanted()).unwrap();
-        std::fs::remove_dir_all(copy.at(DIR)).unwrap();
-        violate(&copy);
-        let diff = copy.diff(&wanted(), Place::Image);
-        let told = lines(&diff);
-        assert!(told[0].contains(want), "{name}: {told:?}");
-        assert!(
-            want.contains("not there") || told[1] == gone,
-            "{name}: {told:?}"
-        );
-        assert!(diff.actions.is_empty(), "{name}");
-    }
-    // Same size and same time of change: only reading it tells.
-    let path = bench.at("/usr/local/bin/rke2-killall.sh");
-    let time = std::fs::metadata(&path).unwrap().modified().unwrap();
-    std::fs::write(&path, "#!/bin/xx\n").unwrap();
-    let file = std::fs::File::options().write(true).open(&path).unwrap();
-    file.set_modified(time).unwrap();
-    assert!(bench.diff(&wanted(), Place::Image).conforms());
-    bench.host.deep = true;
-    assert!(lines(&bench.diff(&wanted(), Place::Image))[0].contains("killall.sh: sha256"));
-}
-
-#[test]
-fn a_file_that_was_only_touched_is_read_and_conforms() {
-    let bench = Bench::with_release(&tarball::whole());
-    bench.install(&wanted()).unwrap();
-    let file = std::fs::File::options()
-        .write(true)
-        .open(bench.at("/usr/local/bin/rke2"))
-        .unwrap();
-    file.set_modified(std::time::SystemTime::UNIX_EPOCH)
-        .unwrap();
-    assert!(bench.diff(&wanted(), Place::Build).conforms());
-}
-
-#[test]
-fn damage_is_mended_from_the_release() {
-    let bench = Bench::with_release(&tarball::whole());
-    bench.install(&wanted()).unwrap();
-    bench.put("/usr/local/bin/rke2", "evil");
-    std::fs::remove_dir_all(bench.at(DATA)).unwrap();
-    assert_eq!(steps(&bench.diff(&wanted(), Place::Build)).len(), 1);
-    bench.settle(&wanted(), Place::Build).unwrap();
-}
-
-#[test]
 fn another_release_takes_the_place_of_the_first() {
     let bench = Bench::with_release(&tarball::whole());
     bench.install(&wanted()).unwrap();
@@ -293,106 +193,6 @@ fn images_alone_can_be_staged_without_a_program() {
 }
 
 #[test]
-fn everything_wrong_is_told_at_once_and_nothing_is_changed() {
-    let bench = Bench::with_release(&tarball::whole());
-    let append = |name: &str, bytes: &[u8]| {
-        let path = bench.at(&format!("{DIR}/{name}"));
-        let all = [&std::fs::read(&path).unwrap(), bytes].concat();
-        std::fs::write(path, all).unwrap();
-    };
-    append("rke2-images-cilium.linux-amd64.tar.gz", b"x");
-    append("rke2-images.linux-amd64.txt", b"x");
-    append("sha256sum-amd64.txt", b"oops\n");
-    bench.put(&format!("{DIR}/rke2-images-canal.linux-amd64.tar.zst"), "x");
-    bench.link(&format!("{DIR}/rke2.linux-amd64"), "/etc/passwd");
-    let pinned = Artifact {
-        sums_sha256: "0".repeat(64),
-        ..wanted()
-    };
-    let said = refused(&bench, &pinned);
-    for part in [
-        "check all of it before anything is changed: ",
-        "rke2-images-cilium.linux-amd64.tar.gz has the sha256 ",
-        "rke2-images.linux-amd64.txt has the sha256 ",
-        "sha256sum-amd64.txt: line 5 is not `SHA256  NAME`",
-        "sha256sum-amd64.txt has the sha256 ",
-        "rke2-images-canal.linux-amd64.tar.zst has no line in sha256sum-amd64.txt",
-        "rke2.linux-amd64 is not a regular file",
-    ] {
-        assert!(said.contains(part), "{part}: {said}");
-    }
-    let cheap = lines(&bench.diff(&pinned, Place::Build));
-    assert_eq!(
-        cheap.len(),
-        5,
-        "a plan tells what needs no reading: {cheap:?}"
-    );
-}
-
-#[test]
-fn what_the_parts_need_must_be_there() {
-    type Change = fn(&mut Files);
-    let table: &[(Change, &str)] = &[
-        (|f| drop(f.remove(0)), "rke2.linux-amd64.tar.gz is missing"),
-        (
-            |f| f.retain(|(name, _)| !name.contains("images-c")),
-            "rke2-images.linux-amd64.tar.zst (or",
-        ),
-        (
-            |f| drop(f.remove(1)),
-            "none of rke2-images-cilium.linux-amd64.tar.gz holds the image rancher/rke2-runtime:v1.28.15-rke2r1",
-        ),
-        (
-            |f| f[1].1 = tarball::zstd(&tarball::core("v1.34.2-rke2r1", tarball::layer().end())),
-            "holds RKE2 v1.34.2-rke2r1, the policy wants v1.28.15+rke2r1",
-        ),
-        (
-            |f| f[0].1 = tarball::gzip(&tarball::bundle("v1.34.2+rke2r1").end()),
-            "its bin/rke2 does not name the version v1.28.15+rke2r1",
-        ),
-        (
-            |f| {
-                f[0].1 = tarball::gzip(
-                    &tarball::Tarball::default()
-                        .file("bin/rke2", 0o755, VERSION.as_bytes())
-                        .end(),
-                );
-            },
-            "it holds no lib/systemd/system/rke2-agent.service",
-        ),
-    ];
-    for (change, want) in table {
-        let mut files = tarball::whole();
-        change(&mut files);
-        let said = refused(&Bench::with_release(&files), &wanted());
-        assert!(said.contains(want), "{want}: {said}");
-    }
-}
-
-#[test]
-fn a_program_of_another_version_is_not_taken() {
-    let bench = Bench::with_release(&tarball::whole());
-    bench.fakes.exec.expect(
-        "/usr/local/bin/rke2 --version",
-        0,
-        "rke2 version v1.28.1+rke2r1 (x)\n",
-    );
-    let said = bench.install(&wanted()).unwrap_err().one_line();
-    assert!(
-        said.contains("version v1.28.1+rke2r1; the policy wants v1.28.15+rke2r1"),
-        "{said}"
-    );
-    assert!(!bench.at(RECEIPT).exists());
-    bench.fakes.exec.expect(
-        "/usr/local/bin/rke2 --version",
-        0,
-        "rke2 version v1.28.15+rke2r1 (x)\n",
-    );
-    bench.install(&wanted()).unwrap();
-    assert!(bench.diff(&wanted(), Place::Build).conforms());
-}
-
-#[test]
 fn the_pinned_list_of_sums_is_authenticated() {
     let bench = Bench::with_release(&tarball::whole());
     let list = std::fs::read(bench.at(&format!("{DIR}/sha256sum-amd64.txt"))).unwrap();
@@ -410,28 +210,4 @@ fn the_pinned_list_of_sums_is_authenticated() {
         seen(&pinned)["files"]["/usr/local/bin/rke2"]["mode"],
         "0755"
     );
-}
-
-#[test]
-fn new_files_of_the_release_are_taken_while_the_image_is_built() {
-    let files = tarball::whole();
-    let bench = Bench::with_release(&files);
-    std::fs::remove_dir_all(bench.at(DIR)).unwrap();
-    let without: Files = files
-        .iter()
-        .filter(|(name, _)| !name.contains("cilium"))
-        .cloned()
-        .collect();
-    tarball::release(&bench.at(DIR), &without);
-    bench.install(&wanted()).unwrap();
-    tarball::release(&bench.at(DIR), &files);
-    assert!(bench.diff(&wanted(), Place::Image).conforms());
-    assert_eq!(
-        lines(&bench.diff(&wanted(), Place::Build)),
-        [format!(
-            "{DIR}: other files than those installed -> the same"
-        )]
-    );
-    bench.settle(&wanted(), Place::Build).unwrap();
-    assert_eq!(bench.host.root.list(IMAGES).unwrap().len(), 2);
 }

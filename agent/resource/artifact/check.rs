@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use super::images::{self, Image, Index};
 use super::layout::{self, REQUIRED};
 use super::source::{Found, Listing, Role, needed};
+use super::version::holds;
 use super::{Artifact, Part};
 use crate::error::{Error, Result};
 use crate::host::Root;
@@ -182,23 +183,6 @@ fn bundle(source: &mut Source, version: &str) -> io::Result<u64> {
     Ok(bytes)
 }
 
-/// Whether a program holds its version as text, not followed by a further digit.
-fn holds(from: &mut impl Read, text: &[u8]) -> io::Result<bool> {
-    let mut window: Vec<u8> = Vec::new();
-    let mut found = false;
-    loop {
-        let keep = window.len().saturating_sub(text.len());
-        window.drain(..keep);
-        let read = from.take(1 << 20).read_to_end(&mut window)?;
-        found |= window
-            .windows(text.len() + 1)
-            .any(|part| part.starts_with(text) && !part.last().is_some_and(u8::is_ascii_digit));
-        if read == 0 {
-            return Ok(found || window.ends_with(text));
-        }
-    }
-}
-
 /// Reads the layers of the runtime image.
 fn runtime(artifact: &Artifact, checked: &mut Checked) -> Option<String> {
     if !artifact.parts.contains(&Part::Runtime) {
@@ -267,35 +251,4 @@ fn space(artifact: &Artifact, checked: &Checked, root: &Root) -> Result<Vec<Stri
         }
     }
     Ok(faults)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_is_found_where_it_stands_alone() {
-        let long = |at: usize| {
-            let mut bytes = vec![b'x'; (1 << 20) + at];
-            bytes.extend(b"v1.28.15+rke2r1 ");
-            bytes
-        };
-        let table: [(&[u8], bool); 6] = [
-            (b"..v1.28.15+rke2r1..", true),
-            (b"v1.28.15+rke2r1", true),
-            (b"..v1.28.15+rke2r12..", false),
-            (b"v1.28.15+rke2r12 v1.28.15+rke2r1\0", true),
-            (b"v1.28.1+rke2r1", false),
-            (b"", false),
-        ];
-        for (bytes, want) in table {
-            assert_eq!(holds(&mut &bytes[..], b"v1.28.15+rke2r1").unwrap(), want);
-        }
-        // At each place around the end of what is read at once.
-        for at in 0..20 {
-            let bytes = long(at);
-            let bytes = bytes.get(16..).unwrap();
-            assert!(holds(&mut &bytes[..], b"v1.28.15+rke2r1").unwrap(), "{at}");
-        }
-    }
 }

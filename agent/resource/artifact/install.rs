@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::check::{BUNDLE, Checked, TEXT, check};
 use super::receipt::{self, Installed, Receipt};
-use super::{Artifact, Part, images, is_version, layout, source};
+use super::version::{is_version, stated};
+use super::{Artifact, Part, images, layout, source};
 use crate::error::{Context as _, Error, Result};
 use crate::host::archive::{Entry, Names, Packing, Tar};
 use crate::host::root::Attr;
@@ -215,14 +216,6 @@ fn version(artifact: &Artifact, prefix: &str, host: &Host) -> Result<()> {
                 .hint("put the files of the right release in place, or set rke2_version")),
         },
     }
-}
-
-/// The version in what `rke2 --version` prints: `rke2 version v1.34.2+rke2r1 (…)`.
-pub(crate) fn stated(text: &str) -> Option<String> {
-    let rest = text
-        .lines()
-        .find_map(|line| line.strip_prefix("rke2 version "))?;
-    rest.split_whitespace().next().map(str::to_owned)
 }
 
 /// Removes what an earlier installation placed and this one did not.

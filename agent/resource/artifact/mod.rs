@@ -4,10 +4,12 @@
 mod check;
 mod images;
 mod install;
+mod judge;
 mod layout;
 mod receipt;
 mod source;
 mod sums;
+mod version;
 
 use std::fmt;
 
@@ -17,10 +19,11 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::resource::schema::{Check, Field, Type};
 use crate::resource::{Claim, Diff, Difference, ENTRY, Fault, Kind, Phase, Place};
-pub(crate) use install::stated;
 pub(crate) use layout::staged_version;
 pub use receipt::{Installed, Receipt};
 pub use source::Listing;
+use version::is_version;
+pub(crate) use version::stated;
 
 /// What of a release is installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -278,42 +281,6 @@ impl Kind for Artifact {
     }
 }
 
-impl Artifact {
-    /// Notes what installing it again would mend.
-    fn judge(&self, seen: &Seen, place: Place, diff: &mut Diff<Action>) {
-        let wanted = format!("{} ({})", self.version, words(&self.parts));
-        let Some(receipt) = &seen.receipt else {
-            let have = seen.unreadable.as_ref();
-            let have = have.map_or_else(
-                || "absent".to_owned(),
-                |why| format!("its receipt is {why}"),
-            );
-            diff.differs("RKE2", have, wanted);
-            return;
-        };
-        if (&receipt.version, words(&receipt.parts)) != (&self.version, words(&self.parts)) {
-            let have = format!("{} ({})", receipt.version, words(&receipt.parts));
-            diff.differs("RKE2", have, wanted);
-        }
-        if let Some(pin) = self.pin()
-            && pin != receipt.sums_sha256
-        {
-            diff.differs(self.sums_name(), &receipt.sums_sha256, pin);
-        }
-        diff.differences.extend(seen.damage.iter().cloned());
-        if self.cache && !seen.cache && place != Place::Node {
-            diff.differs(layout::CACHE, "absent", "present");
-        }
-        // New files of the release are taken while the image is built; later they mean nothing.
-        if let Some(source) = &seen.source
-            && place == Place::Build
-            && source.wanted(&self.parts) != receipt.artifacts
-        {
-            diff.differs(&self.dir, "other files than those installed", "the same");
-        }
-    }
-}
-
 /// Parts as words, in a fixed order.
 fn words(parts: &[Part]) -> String {
     let mut parts = parts.to_vec();
@@ -321,23 +288,6 @@ fn words(parts: &[Part]) -> String {
     parts.dedup();
     let words: Vec<&str> = parts.into_iter().map(Part::word).collect();
     words.join(", ")
-}
-
-/// `vX.Y.Z+rke2rN`, also with `-rc1` and such.
-fn is_version(text: &str) -> bool {
-    let Some((kubernetes, release)) = text.strip_prefix('v').and_then(|rest| rest.split_once('+'))
-    else {
-        return false;
-    };
-    let word = |text: &str| {
-        let mut bytes = text.bytes();
-        !text.is_empty()
-            && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
-    };
-    word(kubernetes)
-        && kubernetes.starts_with(|c: char| c.is_ascii_digit())
-        && word(release)
-        && release.starts_with("rke2")
 }
 
 #[cfg(test)]
