@@ -3,6 +3,7 @@
 
 mod halfway;
 mod hostile;
+mod rke2;
 mod shipped;
 mod spoiled;
 
