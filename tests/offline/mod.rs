@@ -4,6 +4,7 @@
 mod halfway;
 mod hostile;
 mod joined;
+mod rke2;
 mod shipped;
 mod spoiled;
 mod transport;
