@@ -32,6 +32,13 @@ pub(super) const AFTER_KILLS: [(&str, &str); 1] = [(
     "ucf's copies of vendors' files, which it does not make once it has noted their digests",
 )];
 
+/// Files of stanzas whose order tells nothing.
+const SORTED: [&str; 3] = [
+    "var/lib/apt/extended_states",
+    "var/cache/debconf/templates.dat",
+    "var/cache/debconf/config.dat",
+];
+
 /// Type, mode, owner and content of every path of a tree.
 #[derive(Debug)]
 pub(super) struct Snapshot(BTreeMap<String, Entry>);
@@ -171,20 +178,22 @@ fn content(path: &Path) -> String {
         // The day of the last change: two trees may be baked before and after midnight.
         return without(&String::from_utf8_lossy(&bytes), 2);
     }
+    let text = || String::from_utf8_lossy(&bytes);
+    // Both are written from hash tables: a second transaction gives another order.
+    if SORTED.iter().any(|end| path.ends_with(end)) {
+        return sorted(&text());
+    }
+    // Kept, so that a difference can be told.
     if ["etc/passwd", "etc/group", "var/lib/dpkg/status"]
         .iter()
         .any(|end| path.ends_with(end))
     {
-        return String::from_utf8_lossy(&bytes).into_owned();
-    }
-    if path.ends_with("var/lib/apt/extended_states") {
-        return sorted(&String::from_utf8_lossy(&bytes));
+        return text().into_owned();
     }
     nodeagent::host::root::sha256(&bytes)
 }
 
-/// The stanzas of a deb822 file, sorted: apt adds new ones where its hash table has them, so a second
-/// transaction gives another order.
+/// The stanzas of a deb822 file, sorted.
 fn sorted(text: &str) -> String {
     let mut stanzas: Vec<_> = text.split("\n\n").map(str::trim).collect();
     stanzas.sort_unstable();
