@@ -64,12 +64,13 @@ install: static
 
 # The package holds what `install` installs; debhelper has nothing to add for one static binary.
 DEB := $(TARGET_DIR)/deb
+DEB_COMPRESSION := xz
 deb: static
 	rm -rf $(DEB)
 	$(MAKE) --old-file=static install DESTDIR=$(abspath $(DEB))
 	gzip -9n $(DEB)$(PREFIX)/share/man/man1/*.1
 	install -D -m 0644 packaging/deb/control $(DEB)/DEBIAN/control
-	dpkg-deb --root-owner-group --build $(DEB) $(TARGET_DIR)/nodeagent.deb
+	dpkg-deb -Z$(DEB_COMPRESSION) --root-owner-group --build $(DEB) $(TARGET_DIR)/nodeagent.deb
 
 clean:
 	cargo clean

@@ -3,15 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value as Json};
-
 use super::content::Shelf;
 use super::diagnostic::{Diagnostic, Mistakes, Position, Severity};
 use super::entry::{InventoryRules, Policy, Requires, Variable};
 use super::fragment::{Content, Draft, Fragment};
 use super::layers::{Fate, Sources, Stack};
 use super::lock::Lock;
-use super::merge::{Merge, exceptions, words};
+use super::merge::{Merge, add_rules, exceptions};
 use super::profile::Profile;
 use super::select::{choose, no_profile, read_aside, unused};
 use super::settle::{Settings, settle};
@@ -271,24 +269,6 @@ fn gather(
     out.append(&mut files.out);
     gathered.used.append(&mut files.used);
     gathered
-}
-
-fn add_rules(rules: &mut InventoryRules, found: &Map<String, Json>) {
-    for word in words(found.get("may-add-accounts")) {
-        if !rules.may_add_accounts.contains(&word) {
-            rules.may_add_accounts.push(word);
-        }
-    }
-    for word in words(found.get("may-enable-units")) {
-        if !rules.may_enable_units.contains(&word) {
-            rules.may_enable_units.push(word);
-        }
-    }
-    for word in words(found.get("exclusive-units")) {
-        if !rules.exclusive_units.contains(&word) {
-            rules.exclusive_units.push(word);
-        }
-    }
 }
 
 fn failed(profile: &str, out: Vec<Diagnostic>) -> Error {

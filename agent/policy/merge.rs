@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value as Json};
 
 use super::diagnostic::Diagnostic;
-use super::entry::{Entry, Exception};
+use super::entry::{Entry, Exception, InventoryRules};
 use super::fragment::{Draft, State};
 use crate::resource::schema::COMMON;
 use crate::resource::{KindInfo, Place, Resource};
@@ -121,6 +121,25 @@ pub(crate) fn exceptions(drafts: Vec<Draft>) -> Vec<Exception> {
         .into_iter()
         .filter_map(|d| serde_json::from_value(Json::Object(d.fields)).ok())
         .collect()
+}
+
+/// Adds what a fragment says may appear on a node.
+pub(crate) fn add_rules(rules: &mut InventoryRules, found: &Map<String, Json>) {
+    for word in words(found.get("may-add-accounts")) {
+        if !rules.may_add_accounts.contains(&word) {
+            rules.may_add_accounts.push(word);
+        }
+    }
+    for word in words(found.get("may-enable-units")) {
+        if !rules.may_enable_units.contains(&word) {
+            rules.may_enable_units.push(word);
+        }
+    }
+    for word in words(found.get("exclusive-units")) {
+        if !rules.exclusive_units.contains(&word) {
+            rules.exclusive_units.push(word);
+        }
+    }
 }
 
 /// The texts of a list.

@@ -39,7 +39,7 @@ variable "user_data_file" {
 variable "ssh_username" {
   type        = string
   default     = "ubuntu"
-  description = "The account of the stock image that may use sudo."
+  description = "The account of the stock image that may use sudo; it is removed when the machine powers off."
 }
 
 variable "nodeagent" {
@@ -50,7 +50,7 @@ variable "nodeagent" {
 
 variable "files" {
   type        = string
-  description = "Directory with the offline artifacts; it is found as /var/tmp/build/files in the build machine."
+  description = "A directory named files, with RKE2's release files in files/rke2; it is /var/tmp/build/files in the build machine."
 }
 
 variable "rke2_version" {
@@ -97,9 +97,10 @@ variable "max_build_time" {
 locals {
   kubernetes = join(".", slice(split(".", var.rke2_version), 0, 2))
   image_name = var.image_name != "" ? var.image_name : "rke2-node-${local.kubernetes}-${formatdate("YYYYMMDD", timestamp())}"
-  settings = merge(var.settings, {
-    rke2_version = var.rke2_version
-    fips_enabled = var.fips_enabled
+  settings = merge({ rke2_artifacts = "/var/tmp/build/files/rke2" }, var.settings, {
+    rke2_version  = var.rke2_version
+    fips_enabled  = var.fips_enabled
+    build_account = var.ssh_username
   })
   # A quote in a value must not end the shell's.
   set  = join(" ", [for name, value in local.settings : "--set '${replace("${name}=${value}", "'", "'\\''")}'"])
@@ -157,9 +158,10 @@ build {
     destination = "/var/tmp/build"
   }
 
+  # The files become root's: what others may change is not installed.
   # Twice, because FIPS may ask for a reboot of its own after that for a new kernel.
   provisioner "shell" {
-    inline            = concat(["chmod 0755 /var/tmp/build/nodeagent"], local.bake_and_reboot)
+    inline            = concat(["chown -R root:root /var/tmp/build", "chmod 0755 /var/tmp/build/nodeagent"], local.bake_and_reboot)
     execute_command   = local.as_root
     expect_disconnect = true
     skip_clean        = true

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use nodeagent::policy::{Mistakes, Request, Sources, resolve};
+
 use super::{source, text};
 use crate::support::machine::run::{Done, run};
 
@@ -170,21 +172,46 @@ fn locals(template: &str, env: &[(&str, String)]) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
+/// The profile declares every variable that the template sets, and takes its value.
+fn assert_settings(profile: &str, sets: &[&str]) {
+    let sets: Vec<String> = sets.iter().map(|s| (*s).to_owned()).collect();
+    let request = Request {
+        profile,
+        sets: &sets,
+        self_sha256: &"0".repeat(64),
+        unset_is_fine: true,
+    };
+    if let Err(error) = resolve(&Sources::shipped(), &request) {
+        panic!("{}", Mistakes::of(&error).unwrap());
+    }
+}
+
 #[test]
 fn names_and_arguments_follow_the_variables() {
     let dir = tempfile::tempdir().unwrap();
     let mut env = site(dir.path());
     env.push(("PKR_VAR_fips_enabled", "true".to_owned()));
     env.push(("PKR_VAR_skip", "[\"image\", \"unit:x.service\"]".to_owned()));
-    for (template, profile, name) in [
-        (ROCKY, "rke2-rocky9", "rke2-rocky9-golden-20"),
-        (UBUNTU, "rke2-ubuntu2204", "rke2-node-v1.34-20"),
+    for (template, profile, account, name) in [
+        (ROCKY, "rke2-rocky9", "rocky", "rke2-rocky9-golden-20"),
+        (UBUNTU, "rke2-ubuntu2204", "ubuntu", "rke2-node-v1.34-20"),
     ] {
         let found = locals(template, &env);
         let name = format!("local.image_name: \"{name}");
         assert!(found.iter().any(|l| l.starts_with(&name)), "{found:?}");
         // As packer prints it: backslashes twice.
-        let set = r"--set 'fips_enabled=true' --set 'rke2_version=v1.34.2+rke2r1' --set 'site=it'\\''s ${here}'";
+        let artifacts = "rke2_artifacts=/var/tmp/build/files/rke2";
+        let declared = [
+            &format!("build_account={account}"),
+            "fips_enabled=true",
+            artifacts,
+            "rke2_version=v1.34.2+rke2r1",
+        ];
+        assert_settings(profile, &declared);
+        let set = declared
+            .map(|setting| format!("--set '{setting}'"))
+            .join(" ");
+        let set = set + r" --set 'site=it'\\''s ${here}'";
         let bake = format!(
             "bake --profile {profile} --build-machine {set} --skip 'image' --skip 'unit:x.service'"
         );
