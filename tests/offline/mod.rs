@@ -5,8 +5,11 @@ mod family;
 mod full;
 mod halfway;
 mod hostile;
+mod joined;
+mod rke2;
 mod shipped;
 mod spoiled;
+mod transport;
 
 use std::path::Path;
 
