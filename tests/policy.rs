@@ -3,7 +3,7 @@
 
 mod hardening;
 mod schema;
-mod shipped;
+pub(crate) mod shipped;
 mod verbs;
 
 use std::collections::BTreeMap;

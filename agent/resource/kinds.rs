@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, directory, file, identity,
-    image, kargs, module, package, script, scrub, selinux, sshd, swap, sysctl, trim, unit,
+    image, kargs, module, need, package, script, scrub, selinux, sshd, swap, sysctl, trim, unit,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -113,6 +113,7 @@ kinds! {
     Unit = unit,
     Image = image,
     Script = script,
+    Need = need,
     Scrub = scrub,
     Selinux = selinux,
     Trim = trim,

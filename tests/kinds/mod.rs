@@ -8,6 +8,7 @@ mod file_content;
 mod kargs;
 mod loaders;
 mod module;
+mod need;
 mod sandbox;
 mod swap;
 mod sysctl;

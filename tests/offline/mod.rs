@@ -3,6 +3,7 @@
 
 mod halfway;
 mod hostile;
+mod needs;
 mod shipped;
 mod spoiled;
 

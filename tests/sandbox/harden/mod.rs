@@ -2,6 +2,7 @@
 //! Separate because the judge of each is the program that reads the files in the end, not our own parser.
 
 mod account;
+mod cis;
 mod managers;
 mod selinux;
 mod sshd;
