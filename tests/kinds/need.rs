@@ -1,6 +1,8 @@
 //! Kind `need`: every need that is shipped, each with what breaks it; a need or a part of one without a violation fails.
 //! It is separate because its table must cover the fragment, so that nothing is checked that cannot fail.
 
+mod table;
+
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -9,6 +11,7 @@ use nodeagent::resource::{Place, Resource};
 
 use super::{Bench, lines};
 use crate::policy::shipped::shipped;
+use table::VIOLATIONS;
 
 fn needs() -> Vec<Need> {
     let policy = shipped("rke2-debian12");
@@ -48,204 +51,6 @@ fn program(bench: &Bench, name: &str) {
     bench.put(&path, "");
     std::fs::set_permissions(bench.at(&path), std::fs::Permissions::from_mode(0o755)).unwrap();
 }
-
-/// The need, which part of it, and what breaks it: a file, or `-` before one that goes missing.
-const VIOLATIONS: &[(&str, &str, &str, &str)] = &[
-    (
-        "rp-filter",
-        "net.ipv4.conf.all.rp_filter",
-        "/etc/sysctl.d/99-cis.conf",
-        "net.ipv4.conf.all.rp_filter=1\n",
-    ),
-    (
-        "rp-filter",
-        "net.ipv4.conf.all.rp_filter",
-        "/etc/sysctl.conf",
-        "net.ipv4.conf.all.rp_filter = 1\n",
-    ),
-    (
-        "rp-filter",
-        "net.ipv4.conf.all.rp_filter",
-        "/usr/lib/sysctl.d/99-z.conf",
-        "net.ipv4.conf.*.rp_filter = 1\n-net.ipv4.conf.all.rp_filter\nnet/ipv4/conf/all/rp_filter=1\n",
-    ),
-    (
-        "namespaces",
-        "user.max_user_namespaces",
-        "/etc/sysctl.d/99-stig.conf",
-        "user.max_user_namespaces = 0\n",
-    ),
-    (
-        "namespaces",
-        "user.max_mnt_namespaces",
-        "/etc/sysctl.d/99-x.conf",
-        "user.max_mnt_namespaces=0\n",
-    ),
-    (
-        "namespaces",
-        "user.max_pid_namespaces",
-        "/etc/sysctl.d/99-x.conf",
-        "user.max_pid_namespaces=0\n",
-    ),
-    (
-        "namespaces",
-        "user.max_net_namespaces",
-        "/etc/sysctl.d/99-x.conf",
-        "user.max_net_namespaces=0\n",
-    ),
-    (
-        "modules-allowed",
-        "kernel.modules_disabled",
-        "/etc/sysctl.d/99-x.conf",
-        "kernel.modules_disabled=1\n",
-    ),
-    (
-        "modules",
-        "overlay",
-        "/etc/modprobe.d/a.conf",
-        "install overlay /bin/true\n",
-    ),
-    (
-        "modules",
-        "br_netfilter",
-        "/usr/lib/modprobe.d/a.conf",
-        "install br-netfilter /usr/bin/false\n",
-    ),
-    (
-        "modules",
-        "nf_conntrack",
-        "/etc/modprobe.d/a.conf",
-        "blacklist nf_conntrack\n",
-    ),
-    (
-        "modules",
-        "veth",
-        "/etc/modprobe.d/a.conf",
-        "install veth /bin/false\n",
-    ),
-    (
-        "modules",
-        "vxlan",
-        "/etc/modprobe.d/a.conf",
-        "install vxlan :\n",
-    ),
-    (
-        "modules",
-        "ip_tables",
-        "/etc/modprobe.d/a.conf",
-        "install ip_tables /bin/false\n",
-    ),
-    (
-        "modules",
-        "iptable_nat",
-        "/etc/modprobe.d/a.conf",
-        "blacklist iptable_nat\n",
-    ),
-    (
-        "modules",
-        "nf_tables",
-        "/etc/modprobe.d/a.conf",
-        "blacklist nf_tables\n",
-    ),
-    (
-        "storage-modules",
-        "iscsi_tcp",
-        "/etc/modprobe.d/a.conf",
-        "blacklist iscsi_tcp\n",
-    ),
-    (
-        "storage-modules",
-        "dm_crypt",
-        "/etc/modprobe.d/a.conf",
-        "install dm-crypt /bin/true\n",
-    ),
-    (
-        "storage-modules",
-        "dm_multipath",
-        "/etc/modprobe.d/a.conf",
-        "blacklist dm_multipath\n",
-    ),
-    (
-        "storage-modules",
-        "nfs",
-        "/etc/modprobe.d/a.conf",
-        "install nfs /bin/true\n",
-    ),
-    (
-        "exec",
-        "/var/lib/rancher",
-        "/etc/fstab",
-        "UUID=v /var ext4 nodev,noexec 0 2\n",
-    ),
-    (
-        "exec",
-        "/var/lib/kubelet",
-        "/etc/fstab",
-        "UUID=v /var/lib/kubelet ext4 defaults,noexec 0 2\n",
-    ),
-    (
-        "exec",
-        "/opt/cni/bin",
-        "/etc/systemd/system/opt.mount",
-        "[Mount]\nWhere=/opt\nOptions=noexec\n",
-    ),
-    (
-        "exec",
-        "/usr/local/bin",
-        "/etc/fstab",
-        "UUID=v /usr/local xfs noexec 0 2\n",
-    ),
-    (
-        "exec",
-        "/var/lib/rancher",
-        "/proc/self/mounts",
-        "/dev/vdb /var/lib/rancher ext4 rw,noexec 0 0\n",
-    ),
-    ("iptables", "iptables", "-/usr/sbin/iptables", ""),
-    (
-        "iptables",
-        "iptables-restore",
-        "-/usr/sbin/iptables-restore",
-        "",
-    ),
-    ("iptables", "ip6tables", "-/usr/sbin/ip6tables", ""),
-    (
-        "forward",
-        "/etc/sysconfig/iptables",
-        "/etc/sysconfig/iptables",
-        "*filter\n:FORWARD DROP [0:0]\nCOMMIT\n",
-    ),
-    (
-        "forward",
-        "/etc/sysconfig/ip6tables",
-        "/etc/sysconfig/ip6tables",
-        "*filter\n-A FORWARD -j REJECT\nCOMMIT\n",
-    ),
-    (
-        "forward",
-        "/etc/iptables/rules.v4",
-        "/etc/iptables/rules.v4",
-        "*filter\n:FORWARD DROP [0:0]\n",
-    ),
-    (
-        "forward",
-        "/etc/iptables/rules.v6",
-        "/etc/iptables/rules.v6",
-        "*filter\n:FORWARD DROP [0:0]\n",
-    ),
-    (
-        "forward",
-        "/etc/nftables.conf",
-        "/etc/nftables.conf",
-        "chain f { type filter hook forward priority 0; policy drop; }\n",
-    ),
-    (
-        "forward",
-        "/etc/sysconfig/nftables.conf",
-        "/etc/sysconfig/nftables.conf",
-        "chain f { type filter hook forward priority 0; policy drop; }\n",
-    ),
-];
 
 /// The differences of all needs, as `NAME: difference`.
 fn told(bench: &Bench, place: Place) -> Vec<String> {
