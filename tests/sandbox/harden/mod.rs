@@ -7,6 +7,7 @@ mod managers;
 mod selinux;
 mod sshd;
 mod validate;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
