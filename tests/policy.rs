@@ -4,7 +4,7 @@
 mod hardening;
 mod images;
 mod schema;
-mod shipped;
+pub(crate) mod shipped;
 mod verbs;
 
 use std::collections::BTreeMap;
