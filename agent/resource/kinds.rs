@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, build_account, directory,
-    file, identity, image, module, package, script, scrub, sshd, swap, sysctl, trim, unit,
+    file, forbidden, identity, image, module, package, script, scrub, sshd, swap, sysctl, trim,
+    unit,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -115,5 +116,6 @@ kinds! {
     Scrub = scrub,
     BuildAccount = build_account,
     Trim = trim,
+    Forbidden = forbidden,
     Identity = identity,
 }

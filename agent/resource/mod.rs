@@ -9,6 +9,7 @@ pub mod diff;
 pub mod directory;
 pub mod fault;
 pub mod file;
+pub mod forbidden;
 pub mod identity;
 pub mod image;
 pub mod kinds;

@@ -1,6 +1,7 @@
 //! The main job on an unbooted tree with the real binary: bake, again, generalize, verify, and everything that must be caught.
 //! It is separate because it needs neither a machine nor a package manager, so each case can spoil one thing.
 
+mod forbidden;
 mod halfway;
 mod hostile;
 mod joined;
