@@ -13,6 +13,7 @@ pub mod directory;
 pub mod fault;
 pub mod file;
 pub mod fips;
+pub mod forbidden;
 pub mod identity;
 pub mod image;
 pub mod kargs;
