@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, directory, file, identity,
-    image, module, package, script, scrub, sshd, swap, sysctl, trim, unit,
+    image, module, package, repository, script, scrub, sshd, swap, sysctl, trim, trust, unit,
+    upgrade,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -100,7 +101,10 @@ macro_rules! kinds {
 
 // A new kind is one file, one line here, one case folder and one policy example.
 kinds! {
+    Trust = trust,
+    Repository = repository,
     Package = package,
+    Upgrade = upgrade,
     Account = account,
     Directory = directory,
     File = file,

@@ -33,8 +33,14 @@ impl Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
+    /// Certificates that sources of packages and images are trusted by.
+    Trust,
+    /// Package sources.
+    Repositories,
     /// Packages.
     Packages,
+    /// The upgrade of all packages; after those that are asked for, so that its digest holds them.
+    Upgrade,
     /// System accounts: files may belong to them.
     Accounts,
     /// Directories, files, and paths that must not exist.
@@ -56,7 +62,10 @@ pub enum Phase {
 impl Phase {
     /// All phases, in order.
     pub const ALL: &'static [Phase] = &[
+        Phase::Trust,
+        Phase::Repositories,
         Phase::Packages,
+        Phase::Upgrade,
         Phase::Accounts,
         Phase::Files,
         Phase::Kernel,
@@ -70,7 +79,10 @@ impl Phase {
     /// The word used by `--phase` and in output.
     pub fn word(self) -> &'static str {
         match self {
+            Phase::Trust => "trust",
+            Phase::Repositories => "repositories",
             Phase::Packages => "packages",
+            Phase::Upgrade => "upgrade",
             Phase::Accounts => "accounts",
             Phase::Files => "files",
             Phase::Kernel => "kernel",

@@ -40,6 +40,12 @@ pub enum Check {
     Date,
     /// A container image reference.
     ImageRef,
+    /// Where a package repository is: a URL without credentials.
+    Uri,
+    /// A suite or component of an apt repository.
+    Suite,
+    /// The fingerprint of an OpenPGP key.
+    Fingerprint,
 }
 
 /// The type of a field.

@@ -7,11 +7,14 @@ mod file;
 mod file_content;
 mod loaders;
 mod module;
+mod repository;
 mod sandbox;
 mod swap;
 mod sysctl;
 mod sysctl_values;
 mod trim;
+mod trust;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, symlink};

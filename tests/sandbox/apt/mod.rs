@@ -3,6 +3,8 @@
 
 mod faults;
 mod install;
+mod offline;
+mod repositories;
 mod upgrade;
 mod versions;
 

@@ -89,6 +89,9 @@ fn said(output: &Output) -> String {
 
 /// The line that tells a person most: dpkg's own words on a package, then apt's last error.
 pub(super) fn meaning(output: &Output) -> String {
+    if let Some(unmet) = unmet(output) {
+        return unmet;
+    }
     let errors = output.errors();
     let lines: Vec<&str> = errors.lines().map(str::trim).collect();
     let dpkg = lines
@@ -97,6 +100,13 @@ pub(super) fn meaning(output: &Output) -> String {
     if let Some(at) = dpkg {
         let pair = lines.iter().skip(at).take(2).copied().collect::<Vec<_>>();
         return pair.join(" ");
+    }
+    // After a wrong signature apt ends with the plain claim that there is none.
+    let signature = |line: &&&str| {
+        line.contains("signatures couldn't be verified") || line.contains("signatures were invalid")
+    };
+    if let Some(line) = lines.iter().find(signature) {
+        return (*line).to_owned();
     }
     let errors = lines.iter().filter(|line| line.starts_with("E: "));
     let telling =
@@ -110,6 +120,19 @@ pub(super) fn meaning(output: &Output) -> String {
         Some(line) => (*line).to_owned(),
         None => format!("it exited with {} and said nothing", output.code),
     }
+}
+
+/// What apt lists of packages that are missing for others; its last error only says that there are some.
+fn unmet(output: &Output) -> Option<String> {
+    let text = output.text();
+    let mut lines = text.lines();
+    lines.find(|line| line.ends_with("have unmet dependencies:"))?;
+    let missing: Vec<&str> = lines
+        .take_while(|line| line.starts_with(' '))
+        .map(str::trim)
+        .take(4)
+        .collect();
+    (!missing.is_empty()).then(|| format!("unmet dependencies: {}", missing.join("; ")))
 }
 
 /// What a person can do next.
@@ -190,5 +213,14 @@ mod tests {
         assert_eq!(meaning(&failed("E: Sub-process x\n")), "E: Sub-process x");
         assert_eq!(meaning(&failed("no prefix\n\n")), "no prefix");
         assert!(meaning(&failed("")).contains("100"));
+        let wrong = "W: GPG error: x InRelease: The following signatures couldn't be verified: NO_PUBKEY 1\nE: The \
+                     repository 'x InRelease' is not signed.\n";
+        assert!(meaning(&failed(wrong)).ends_with("NO_PUBKEY 1"));
+        let mut unmet = failed("E: Unable to correct problems, you have held broken packages.\n");
+        unmet.stdout = b"Reading...\nThe following packages have unmet dependencies:\n a : Depends: b (>= 2) but it is \
+                         not installable\n     Depends: c\nx\n".to_vec();
+        let want =
+            "unmet dependencies: a : Depends: b (>= 2) but it is not installable; Depends: c";
+        assert_eq!(meaning(&unmet), want);
     }
 }
