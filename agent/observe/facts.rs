@@ -2,7 +2,8 @@
 //! It is separate because the manifest states them whether or not an entry asks for them.
 
 use crate::error::Result;
-use crate::host::{Host, Root, context};
+use crate::host::{Host, Root, Runtime};
+use crate::resource::fips;
 
 /// Facts of the whole tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub struct Facts {
     pub kernel: Option<String>,
     /// RKE2's version; none where it is not installed.
     pub rke2: Option<String>,
-    /// The kernel runs in FIPS mode; always false for an unbooted tree.
+    /// Kernel and OpenSSL were seen in FIPS mode; always false for an unbooted tree.
     pub fips: bool,
 }
 
@@ -92,18 +93,12 @@ fn rke2(root: &Root) -> Result<Option<String>> {
     Ok(None)
 }
 
+/// Seen in FIPS mode: the kernel's flag and an active provider of OpenSSL.
 fn fips(host: &Host) -> Result<bool> {
-    // The closing run treats the machine as a tree, but the kernel is still this machine's.
-    let context = if host.closing {
-        context::detect()
-    } else {
-        host.context.clone()
-    };
-    if context.kernel_is_foreign(false).is_some() {
-        return Ok(false);
-    }
-    let flag = host.root.read_text("/proc/sys/crypto/fips_enabled")?;
-    Ok(flag.is_some_and(|text| text.trim() == "1"))
+    Ok(match fips::active(host)? {
+        Runtime::Seen(active) => active.holds(),
+        Runtime::NotApplicable(_) => false,
+    })
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 
 mod halfway;
 mod hostile;
+mod joined;
 mod shipped;
 mod spoiled;
+mod transport;
 
 use std::path::Path;
 

@@ -64,7 +64,7 @@ impl Manager {
 
 /// The package seam.
 pub trait Packages {
-    /// Which family's files it works with; an error where that is not known.
+    /// Which family's files it works with.
     fn manager(&self) -> Result<Manager>;
     /// Installed packages by name (`name:arch` for a second architecture); cached until changed, at the cost of no process per package.
     fn installed(&self) -> Result<Rc<BTreeMap<String, Installed>>>;

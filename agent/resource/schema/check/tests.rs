@@ -38,6 +38,18 @@ const TABLE: &[(Check, &[&str], &[&str])] = &[
         &["", "9x", "Permit RootLogin", "a-b", "a.b"],
     ),
     (
+        Check::Karg,
+        &[
+            "audit=1",
+            "quiet",
+            "console=ttyS0,115200n8",
+            "module.key=a/b",
+        ],
+        &[
+            "", "=1", "-x", "a b", "a=\"b\"", "a=$b", "a=`b`", "a;b", "a\nb",
+        ],
+    ),
+    (
         Check::Uri,
         &[
             "https://a.example/deb",
