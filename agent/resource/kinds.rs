@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, build_account, cloud_init,
-    directory, file, fips, identity, image, kargs, module, package, repository, script, scrub,
-    selinux, sshd, swap, sysctl, trim, trust, unit, upgrade,
+    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, artifact, build_account,
+    cloud_init, directory, file, fips, identity, image, kargs, module, package, repository, script,
+    scrub, selinux, sshd, swap, sysctl, trim, trust, unit, upgrade,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -111,6 +111,7 @@ kinds! {
     File = file,
     Sshd = sshd,
     Absent = absent,
+    Artifact = artifact,
     Module = module,
     Sysctl = sysctl,
     Kargs = kargs,

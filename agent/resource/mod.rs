@@ -5,6 +5,7 @@ pub mod absent;
 pub mod access;
 pub mod account;
 mod armor;
+pub mod artifact;
 pub mod build_account;
 pub mod cloud_init;
 pub mod diff;

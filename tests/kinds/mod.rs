@@ -2,6 +2,7 @@
 //! It is separate from the unit tables because every case goes through observe, diff and apply as a bake does.
 
 mod absent;
+mod artifact;
 mod cloud_init;
 mod directory;
 mod file;
