@@ -3,6 +3,7 @@
 
 mod hardening;
 mod images;
+mod rke2;
 mod schema;
 pub(crate) mod shipped;
 mod verbs;
