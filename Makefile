@@ -11,9 +11,10 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 # What the build, the tests and the demo call, as Debian 12 packages.
 PACKAGES := gcc libc6-dev binutils file ca-certificates \
   mmdebstrap apt-utils gnupg \
-  systemd systemd-container util-linux iproute2 procps bsdutils perl-base groff-base
+  systemd systemd-container util-linux iproute2 procps bsdutils perl-base groff-base \
+  packer docker-registry openssl
 
-.PHONY: build deps static check test crash demo install clean
+.PHONY: build deps static check test crash demo install deb clean
 
 build:
 	cargo build --locked
@@ -60,6 +61,15 @@ install: static
 	$(BINARY) completions bash > $(SHARE)/bash-completion/completions/nodeagent
 	$(BINARY) completions zsh > $(SHARE)/zsh/site-functions/_nodeagent
 	$(BINARY) completions fish > $(SHARE)/fish/vendor_completions.d/nodeagent.fish
+
+# The package holds what `install` installs; debhelper has nothing to add for one static binary.
+DEB := $(TARGET_DIR)/deb
+deb: static
+	rm -rf $(DEB)
+	$(MAKE) --old-file=static install DESTDIR=$(abspath $(DEB))
+	gzip -9n $(DEB)$(PREFIX)/share/man/man1/*.1
+	install -D -m 0644 packaging/deb/control $(DEB)/DEBIAN/control
+	dpkg-deb --root-owner-group --build $(DEB) $(TARGET_DIR)/nodeagent.deb
 
 clean:
 	cargo clean

@@ -19,6 +19,7 @@ mod kinds;
 mod layering;
 mod machine;
 mod offline;
+mod packaging;
 mod policy;
 mod sandbox;
 mod scrub;

@@ -1,6 +1,7 @@
 //! Policy loading from outside: bad policies are told what would be right.
 //! It is apart from unit tests because it sees only what other modules see.
 
+mod hardening;
 mod schema;
 mod shipped;
 mod verbs;

@@ -2,6 +2,7 @@
 //! It is separate from the tables beside the code because it runs through the one write loop.
 
 mod bench;
+mod boot;
 mod identity;
 
 use nodeagent::host::Where;

@@ -8,8 +8,9 @@ use std::rc::Rc;
 use super::clock::{Clock, SystemClock};
 use super::context::{self, Context, Where};
 use super::exec::{Exec, LiveExec};
+use super::family::Family;
 use super::kernel::LiveKernel;
-use super::packages::Apt;
+use super::packages::{Apt, Dnf, Packages, Unknown};
 use super::systemd::{BUS, Manager, Offline, Units};
 use super::{Evidence, Host, Notes, Root};
 use crate::error::Result;
@@ -49,14 +50,8 @@ impl Host {
         });
         let clock = clock();
         let notes = Notes::default();
-        let packages = Apt::new(
-            Root::open(dir)?,
-            Rc::clone(&exec),
-            Rc::new(self::clock()),
-            notes.clone(),
-        );
         Ok(Self {
-            packages: Box::new(packages),
+            packages: packages(Root::open(dir)?, &exec, &notes)?,
             kernel: Box::new(LiveKernel::new(context.clone(), Rc::clone(&exec))),
             units: units(dir, &context)?,
             clock: Box::new(clock),
@@ -69,6 +64,16 @@ impl Host {
             notes,
         })
     }
+}
+
+/// The package manager that the tree's os-release stands for.
+fn packages(root: Root, exec: &Rc<dyn Exec>, notes: &Notes) -> Result<Box<dyn Packages>> {
+    let (exec, clock, notes) = (Rc::clone(exec), Rc::new(clock()), notes.clone());
+    Ok(match Family::of(&root)? {
+        Family::Debian => Box::new(Apt::new(root, exec, clock, notes)),
+        Family::El => Box::new(Dnf::new(root, exec, clock, notes)),
+        Family::Other(found) => Box::new(Unknown::new(found)),
+    })
 }
 
 fn units(dir: &Path, context: &Context) -> Result<Box<dyn Units>> {

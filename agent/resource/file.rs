@@ -1,7 +1,7 @@
 //! Kind `file`: a regular file with its content, mode and owner.
 //! It is separate because content is compared and recorded by digest and written atomically.
 
-use std::fmt;
+mod step;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +9,11 @@ use crate::error::{Error, Result};
 use crate::host::binary::self_binary;
 use crate::host::root::sha256;
 use crate::host::{FileKind, Host};
-use crate::resource::access::{Access, Found, Ids, Wanted, unknown_names};
+use crate::resource::access::{Found, Ids, Wanted, unknown_names};
 use crate::resource::schema::{Check, Field, Type};
-use crate::resource::{Accept, Claim, Diff, Kind, Phase, Place};
+use crate::resource::validate::{Validate, Validity};
+use crate::resource::{Accept, Claim, Diff, Fault, Kind, Phase, Place};
+pub use step::Action;
 
 /// A wanted regular file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +40,9 @@ pub struct File {
     /// How the mode compares.
     #[serde(default)]
     pub accept: Accept,
+    /// The program that must accept the content before it is put in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validate: Option<Validate>,
 }
 
 fn default_mode() -> String {
@@ -63,35 +68,9 @@ pub struct Seen {
     /// Numbers that the wanted owner has in the tree.
     #[serde(skip)]
     pub ids: Ids,
-}
-
-/// A step.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// Replaces whatever is at the path, but for a directory, by the wanted content; missing parents are made.
-    Write {
-        /// Bytes to write; none for the running binary, whose size is known when it is read.
-        size: Option<u64>,
-        /// Mode and owner.
-        access: Access,
-    },
-    /// Sets mode and owner; the content is right.
-    SetAttr(Access),
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Action::Write {
-                size: Some(size),
-                access,
-            } => write!(f, "write {size} bytes, {access}"),
-            Action::Write { size: None, access } => {
-                write!(f, "write the running binary, {access}")
-            }
-            Action::SetAttr(access) => write!(f, "set {access}"),
-        }
-    }
+    /// What the validating program says of the wanted content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validity: Option<Validity>,
 }
 
 /// The first lines of a file that a kind generates.
@@ -122,6 +101,7 @@ impl File {
             owner: root_name(),
             group: root_name(),
             accept: Accept::Exact,
+            validate: None,
         }
     }
 
@@ -198,12 +178,21 @@ impl Kind for File {
             Type::Enum(&["exact", "at-most"]),
             "How the mode compares: exact, or at-most (stricter is fine).",
         ),
+        Field::optional(
+            "validate",
+            Type::Table(Validate::FIELDS),
+            "The program that must accept the content; a file that it refuses is never put in place.",
+        ),
     ];
     type Seen = Seen;
     type Action = Action;
 
     fn key(&self) -> String {
         self.path.clone()
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        self.validate.iter().filter_map(Validate::faults).collect()
     }
 
     fn claims(&self) -> Vec<Claim> {
@@ -224,6 +213,10 @@ impl Kind for File {
                 None => None,
             },
             ids: Ids::find(&host.root, &self.owner, &self.group)?,
+            validity: match (&self.validate, &self.content) {
+                (Some(program), Some(content)) => Some(program.ask(content, host)?),
+                _ => None,
+            },
         })
     }
 
@@ -264,6 +257,11 @@ impl Kind for File {
                     diff.actions.push(Action::SetAttr(access));
                 }
             }
+        }
+        if let Some(validity) = &seen.validity
+            && !validity.judge(&mut diff)
+        {
+            diff.actions.retain(|a| matches!(a, Action::SetAttr(_)));
         }
         diff
     }

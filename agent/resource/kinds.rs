@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, directory, file, identity, image,
-    module, package, repository, script, scrub, swap, sysctl, trust, unit, upgrade,
+    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, directory, file, identity,
+    image, module, package, repository, script, scrub, sshd, swap, sysctl, trim, trust, unit,
+    upgrade,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -104,8 +105,10 @@ kinds! {
     Repository = repository,
     Package = package,
     Upgrade = upgrade,
+    Account = account,
     Directory = directory,
     File = file,
+    Sshd = sshd,
     Absent = absent,
     Module = module,
     Sysctl = sysctl,
@@ -114,5 +117,6 @@ kinds! {
     Image = image,
     Script = script,
     Scrub = scrub,
+    Trim = trim,
     Identity = identity,
 }

@@ -3,6 +3,7 @@
 
 pub mod absent;
 pub mod access;
+pub mod account;
 mod armor;
 pub mod diff;
 pub mod directory;
@@ -14,15 +15,19 @@ pub mod kinds;
 pub mod module;
 pub mod package;
 pub mod place;
+pub(crate) mod program;
 pub mod repository;
 pub mod schema;
 pub mod script;
 pub mod scrub;
+pub mod sshd;
 pub mod swap;
 pub mod sysctl;
+pub mod trim;
 pub mod trust;
 pub mod unit;
 pub mod upgrade;
+pub mod validate;
 
 use serde::Serialize;
 

@@ -41,6 +41,8 @@ pub enum Phase {
     Packages,
     /// The upgrade of all packages; after those that are asked for, so that its digest holds them.
     Upgrade,
+    /// System accounts: files may belong to them.
+    Accounts,
     /// Directories, files, and paths that must not exist.
     Files,
     /// Modules, sysctls, swap.
@@ -64,6 +66,7 @@ impl Phase {
         Phase::Repositories,
         Phase::Packages,
         Phase::Upgrade,
+        Phase::Accounts,
         Phase::Files,
         Phase::Kernel,
         Phase::Units,
@@ -80,6 +83,7 @@ impl Phase {
             Phase::Repositories => "repositories",
             Phase::Packages => "packages",
             Phase::Upgrade => "upgrade",
+            Phase::Accounts => "accounts",
             Phase::Files => "files",
             Phase::Kernel => "kernel",
             Phase::Units => "units",

@@ -22,6 +22,8 @@ pub enum Check {
     UnitName,
     /// A sysctl key with dots.
     SysctlKey,
+    /// A keyword of a configuration file: letters and digits.
+    Keyword,
     /// A kernel module name.
     ModuleName,
     /// A package name.

@@ -165,7 +165,7 @@ impl Kind for Trust {
     }
 
     fn observe(&self, host: &Host) -> Result<Seen> {
-        let manager = host.packages.manager();
+        let manager = host.packages.manager()?;
         let bundle = host.root.read(store(manager).bundle)?;
         let holds = |bytes: Vec<u8>| {
             let all = armor::pem(&String::from_utf8_lossy(&bytes), LABEL).unwrap_or_default();

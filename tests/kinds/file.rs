@@ -21,6 +21,7 @@ pub(super) fn wanted(content: &str) -> File {
         owner: "root".to_owned(),
         group: "web".to_owned(),
         accept: Accept::Exact,
+        validate: None,
     }
 }
 

@@ -12,6 +12,7 @@ mod sandbox;
 mod swap;
 mod sysctl;
 mod sysctl_values;
+mod trim;
 mod trust;
 mod upgrade;
 

@@ -7,21 +7,42 @@ use std::path::PathBuf;
 use nodeagent::host::glob::matches;
 use serde_json::Value;
 
-use super::sealed;
 use crate::support::offline::{Mini, code, json};
 
-const TABLE: &str = include_str!("dirt.txt");
+/// Profiles of the tests and the tables of what they must find; between them they hold every fragment that scrubs.
+const FAMILIES: [(&str, &[&str]); 2] = [
+    (
+        "mini",
+        &[
+            include_str!("dirt/core.txt"),
+            include_str!("dirt/debian.txt"),
+            include_str!("dirt/state.txt"),
+            include_str!("dirt/secrets.txt"),
+        ],
+    ),
+    (
+        "mini-el",
+        &[include_str!("dirt/core.txt"), include_str!("dirt/el.txt")],
+    ),
+];
+/// What a file holds where its table does not say.
+const DIRT: &str = "127.0.1.1\tbuilder";
 /// Verify shows no more paths of an entry one by one.
 const AT_ONCE: usize = 15;
 
-/// Paths by the name of their entry.
-fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let mut table: BTreeMap<_, Vec<_>> = BTreeMap::new();
+/// Paths and what they hold, by the name of their entry.
+type Table = BTreeMap<&'static str, Vec<(&'static str, &'static str)>>;
+
+fn table(texts: &[&'static str]) -> Table {
+    let mut table = Table::new();
     let mut name = "";
-    for line in TABLE.lines().filter(|line| !line.starts_with('#')) {
-        match line.strip_suffix(':') {
-            Some(entry) => name = entry,
-            None => table.entry(name).or_default().push(line.trim()),
+    let lines = texts.iter().flat_map(|text| text.lines());
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        if let Some(entry) = line.strip_suffix(':').filter(|_| !line.starts_with(' ')) {
+            name = entry;
+        } else {
+            let (path, text) = line.trim().split_once(" = ").unwrap_or((line.trim(), DIRT));
+            table.entry(name).or_default().push((path, text));
         }
     }
     table
@@ -37,7 +58,7 @@ struct Dirt {
 }
 
 impl Dirt {
-    fn put(mini: &Mini, path: &str) -> Self {
+    fn put(mini: &Mini, (path, text): (&str, &str)) -> Self {
         let file = if path.ends_with('/') {
             format!("{path}x")
         } else {
@@ -57,7 +78,7 @@ impl Dirt {
         if new.is_none() {
             std::fs::remove_file(&at).unwrap();
         }
-        mini.put(&file, "127.0.1.1\tbuilder\n");
+        mini.put(&file, &format!("{text}\n"));
         Self { at, new, old, link }
     }
 
@@ -97,34 +118,40 @@ fn verdict(mini: &Mini) -> (i32, BTreeMap<String, Vec<String>>) {
 }
 
 /// A tree that had each entry's dirt when it was baked.
-fn dirty_and_sealed() -> Mini {
+fn dirty_and_sealed(profile: &str, table: &Table) -> Mini {
     let mini = Mini::new();
-    for (name, paths) in table() {
+    for (name, dirt) in table {
         // With the stamp a tree would be a node's.
-        for path in paths.iter().filter(|_| name != "firstboot-stamp") {
-            Dirt::put(&mini, path);
+        for piece in dirt.iter().filter(|_| *name != "firstboot-stamp") {
+            Dirt::put(&mini, *piece);
         }
     }
-    assert_eq!(code(&mini.bake(&[])), 0);
+    assert_eq!(code(&mini.bake_profile(profile, &[])), 0);
     assert_eq!(code(&mini.run(&["generalize"])), 0);
     mini
 }
 
 #[test]
 fn each_piece_of_dirt_is_removed_and_found_when_it_is_put_back() {
-    let mini = dirty_and_sealed();
+    for (profile, texts) in FAMILIES {
+        put_back(profile, &table(texts));
+    }
+}
+
+fn put_back(profile: &str, table: &Table) {
+    let mini = dirty_and_sealed(profile, table);
     let clean = (0, BTreeMap::new());
     assert_eq!(verdict(&mini), clean, "generalize removed all of it");
-    for (name, paths) in table() {
+    for (name, paths) in table {
         for some in paths.chunks(AT_ONCE) {
-            let dirt: Vec<Dirt> = some.iter().map(|path| Dirt::put(&mini, path)).collect();
+            let dirt: Vec<Dirt> = some.iter().map(|piece| Dirt::put(&mini, *piece)).collect();
             let (exit, told) = verdict(&mini);
             assert_eq!(exit, 3, "{name}: {told:?}");
             let mine = told
                 .get(&format!("scrub:{name}"))
                 .cloned()
                 .unwrap_or_default();
-            for path in some {
+            for (path, _) in some {
                 let path = format!("/{}", path.trim_end_matches('/'));
                 let found = mine.iter().any(|told| path.starts_with(told.as_str()));
                 assert!(found, "{name}: {path} is not among {mine:?}");
@@ -137,16 +164,22 @@ fn each_piece_of_dirt_is_removed_and_found_when_it_is_put_back() {
 
 #[test]
 fn every_pattern_that_is_shipped_has_dirt() {
-    let mini = sealed();
+    for (profile, texts) in FAMILIES {
+        covered(profile, table(texts));
+    }
+}
+
+fn covered(profile: &str, mut table: Table) {
+    let mini = Mini::new();
+    assert_eq!(code(&mini.bake_profile(profile, &[])), 0);
     let policy: Value = serde_json::from_str(&mini.text("etc/packer-build/policy.json")).unwrap();
-    let mut table = table();
     let entries = policy["entries"].as_array().unwrap();
     for entry in entries.iter().filter(|entry| entry["kind"] == "scrub") {
         let name = entry["name"].as_str().unwrap();
         let dirt = table.remove(name).unwrap_or_default();
         for pattern in entry["paths"].as_array().unwrap() {
             let pattern = pattern.as_str().unwrap();
-            let hit = dirt.iter().any(|path| covers(pattern, path));
+            let hit = dirt.iter().any(|(path, _)| covers(pattern, path));
             assert!(hit, "{name}: nothing puts {pattern} to the test");
         }
     }

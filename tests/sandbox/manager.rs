@@ -5,6 +5,10 @@ use crate::support::machine::{cache, nspawn::Machine};
 use nodeagent::host::systemd::Manager;
 use nodeagent::host::{Enablement, Units};
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Long enough for a bus that answers.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 const UNITS: &[(&str, &str)] = &[
     (
@@ -54,6 +58,7 @@ fn a_running_systemd_does_what_is_asked_and_says_when_it_cannot() {
     jobs(&units);
     stale_files(&units, &machine);
     lost_bus(&units, &machine, &bus);
+    silent_bus(&machine, &bus);
     machine.power_off().unwrap();
 }
 
@@ -172,4 +177,47 @@ fn lost_bus(units: &Manager, machine: &Machine, bus: &Path) {
         error.one_line()
     );
     assert!(error.next_step().unwrap().contains("dbus"));
+}
+
+/// The bus hangs amid the work: the first question has a limit, and no further one is asked.
+fn silent_bus(machine: &Machine, bus: &Path) {
+    let units = Manager::patient(bus, PATIENCE).unwrap();
+    assert_eq!(state(&units, "good.service").2, "active");
+    // From outside: every way into the machine leads over its bus.
+    let group = machine.unit("dbus.service", "ControlGroup").unwrap();
+    let freeze = machine.control_group().join("payload").join(&group[1..]);
+    let frozen = |word: &str| std::fs::write(freeze.join("cgroup.freeze"), word).unwrap();
+    frozen("1");
+    no_answer(&units, bus);
+    frozen("0");
+    let after = Manager::patient(bus, PATIENCE).unwrap();
+    assert_eq!(state(&after, "good.service").2, "active");
+}
+
+fn no_answer(units: &Manager, bus: &Path) {
+    let ask = || {
+        let begun = Instant::now();
+        let error = units.stop("good.service").unwrap_err();
+        let text = error.one_line();
+        assert!(text.starts_with("stop good.service: "), "{text}");
+        assert!(text.contains(bus.to_str().unwrap()), "{text}");
+        assert!(error.next_step().unwrap().contains("dbus"));
+        (text, begun.elapsed())
+    };
+    let (first, waited) = ask();
+    let limit = format!("no answer within {} s", PATIENCE.as_secs());
+    assert!(first.contains(&limit), "{first}");
+    assert!(waited < 3 * PATIENCE, "{waited:?}");
+    let (second, waited) = ask();
+    assert!(second.contains("gave no answer before"), "{second}");
+    assert!(waited < PATIENCE, "{waited:?}");
+}
+
+#[test]
+fn a_socket_that_accepts_and_says_nothing_is_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let bus = dir.path().join("bus");
+    // Connections wait in its queue: nobody ever reads from them.
+    let _listener = std::os::unix::net::UnixListener::bind(&bus).unwrap();
+    no_answer(&Manager::patient(&bus, PATIENCE).unwrap(), &bus);
 }

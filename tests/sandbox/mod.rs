@@ -9,6 +9,7 @@
 
 mod apt;
 mod exec;
+mod harden;
 mod live;
 mod manager;
 mod offline;

@@ -86,11 +86,16 @@ impl Mini {
 
     /// Bakes with the offline profile and further arguments.
     pub(crate) fn bake(&self, more: &[&str]) -> Output {
+        self.bake_profile("mini", more)
+    }
+
+    /// Bakes with another profile of the offline tests.
+    pub(crate) fn bake_profile(&self, profile: &str, more: &[&str]) -> Output {
         let policy = policy();
         let mut args = vec![
             "bake",
             "--profile",
-            "mini",
+            profile,
             "--policy",
             policy.to_str().unwrap(),
         ];

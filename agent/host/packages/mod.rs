@@ -2,8 +2,11 @@
 //! It is separate so that one seam serves apt, dnf and the fakes.
 
 mod apt;
+mod dnf;
 mod status;
+mod unknown;
 mod version;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -12,6 +15,8 @@ use crate::error::Result;
 use crate::host::root::sha256;
 
 pub use apt::Apt;
+pub use dnf::Dnf;
+pub use unknown::Unknown;
 
 /// One installed package.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -60,8 +65,8 @@ impl Manager {
 /// The package seam.
 pub trait Packages {
     /// Which family's files it works with.
-    fn manager(&self) -> Manager;
-    /// Installed packages by name (`name:arch` for a second architecture); read without a process, cached until changed.
+    fn manager(&self) -> Result<Manager>;
+    /// Installed packages by name (`name:arch` for a second architecture); cached until changed, at the cost of no process per package.
     fn installed(&self) -> Result<Rc<BTreeMap<String, Installed>>>;
     /// Whether a transaction was interrupted and what is left of it; none when all is configured.
     fn interrupted(&self) -> Result<Option<String>> {

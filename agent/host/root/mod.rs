@@ -1,6 +1,7 @@
 //! Files below one root: every path is resolved by the kernel inside the root's descriptor.
 //! It is separate so that neither `--root` nor a hostile symlink ever reaches a file outside (openat2(2), RESOLVE_IN_ROOT).
 
+mod fill;
 mod lock;
 mod read;
 mod remove;

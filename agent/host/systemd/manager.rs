@@ -1,7 +1,8 @@
 //! Units of a running systemd, over D-Bus; start and stop wait for the job's own result.
 //! It is separate because it is asynchronous inside and everything above it is not.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::error::{Context as _, Error, Result};
 /// Where the system bus listens. The environment is not asked: this is always the system's own.
 pub const BUS: &str = "/run/dbus/system_bus_socket";
 
-/// No call takes longer, but for a reload with slow generators.
+/// No call takes longer, not even a reload with slow generators.
 const CALL: Duration = Duration::from_secs(90);
 
 /// No job takes longer: units have their own, shorter limits.
@@ -26,12 +27,20 @@ const JOB: Duration = Duration::from_secs(600);
 pub struct Manager {
     runtime: tokio::runtime::Runtime,
     bus: PathBuf,
+    patience: Duration,
     connected: RefCell<Option<ManagerProxy<'static>>>,
+    /// A call was in vain: one for each unit of a policy would add up to half an hour.
+    silent: Cell<bool>,
 }
 
 impl Manager {
     /// The systemd behind a bus socket; nothing is connected before it is needed.
     pub fn new(bus: &Path) -> Result<Self> {
+        Self::patient(bus, CALL)
+    }
+
+    /// [`Manager::new`] with another limit for a call; after the first that gets no answer none is made.
+    pub fn patient(bus: &Path, patience: Duration) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -39,7 +48,9 @@ impl Manager {
         Ok(Self {
             runtime,
             bus: bus.to_owned(),
+            patience,
             connected: RefCell::new(None),
+            silent: Cell::new(false),
         })
     }
 
@@ -49,11 +60,17 @@ impl Manager {
         }
         let address = format!("unix:path={}", self.bus.display());
         let connect = async {
-            let builder = connection::Builder::address(address.as_str()).method_timeout(CALL);
-            ManagerProxy::new(&builder.build().await?).await
+            let builder = connection::Builder::address(address.as_str());
+            ManagerProxy::new(&builder.method_timeout(self.patience).build().await?).await
+        };
+        // Whoever accepts a connection and says nothing is met before the first call.
+        let limited = async {
+            let late = |_| zbus::Error::from(std::io::Error::from(ErrorKind::TimedOut));
+            let made = tokio::time::timeout(self.patience, connect).await;
+            made.map_err(late)?
         };
         let proxy = self
-            .run(connect)
+            .run(limited)
             .context(|| format!("connect to D-Bus at {}", self.bus.display()))
             .map_err(|error| {
                 error.hint(
@@ -66,15 +83,30 @@ impl Manager {
 
     /// Runs one exchange; a connection that broke is forgotten, so that the next one is new.
     fn run<T>(&self, exchange: impl Future<Output = zbus::Result<T>>) -> Result<T> {
+        if self.silent.get() {
+            return Err(self.no_answer("it gave no answer before"));
+        }
         let limited = async { tokio::time::timeout(JOB, exchange).await };
-        let result = self
-            .runtime
-            .block_on(limited)
-            .context(|| "wait for systemd")?;
-        if matches!(result, Err(zbus::Error::InputOutput(_))) {
+        let result = self.runtime.block_on(limited);
+        let result =
+            result.map_err(|_| Error::host(format!("no end within {} s", JOB.as_secs())))?;
+        if let Err(zbus::Error::InputOutput(error)) = &result {
             self.connected.borrow_mut().take();
+            if error.kind() == ErrorKind::TimedOut {
+                self.silent.set(true);
+                let seconds = self.patience.as_secs();
+                return Err(self.no_answer(&format!("no answer within {seconds} s")));
+            }
         }
         result.context(|| "ask systemd over D-Bus")
+    }
+
+    fn no_answer(&self, what: &str) -> Error {
+        Error::host(format!(
+            "ask systemd over D-Bus at {}: {what}",
+            self.bus.display()
+        ))
+        .hint("see whether dbus and systemd are alive (systemctl status dbus), then run this again")
     }
 
     fn change(&self, unit: &str, change: Enablement) -> Result<Vec<Change>> {

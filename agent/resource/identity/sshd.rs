@@ -1,15 +1,9 @@
 //! Which host keys sshd would load: HostKey of its configuration and everything it includes, or its defaults.
 //! It is separate because a check of one well-known file would miss the key that a site configured.
 
-use std::collections::BTreeSet;
-
 use crate::error::Result;
-use crate::host::{Root, glob};
-
-const CONFIG: &str = "/etc/ssh/sshd_config";
-/// sshd's own bound on nested Include.
-const DEPTH: usize = 16;
-const FILES: usize = 256;
+use crate::host::Root;
+use crate::resource::sshd::config;
 
 /// Loaded when the configuration names none (`sshd_config(5)`).
 const DEFAULTS: [&str; 3] = [
@@ -28,99 +22,22 @@ pub(crate) struct HostKeys {
 }
 
 /// Reads the configuration as sshd would, as far as host keys go.
+/// Match blocks are not told apart: HostKey is not allowed in one, and an Include in one only adds keys to check.
 pub(crate) fn host_keys(root: &Root) -> Result<HostKeys> {
-    let mut reader = Reader {
-        root,
-        keys: Vec::new(),
-        read: BTreeSet::new(),
-    };
-    reader.file(CONFIG, DEPTH)?;
-    if reader.keys.is_empty() {
-        let paths = DEFAULTS.map(str::to_owned).to_vec();
-        return Ok(HostKeys {
-            paths,
-            configured: false,
-        });
+    let mut keys: Vec<String> = Vec::new();
+    for line in config::lines(root)? {
+        let path = line.values.first().filter(|path| path.starts_with('/'));
+        let new = path.filter(|path| line.keyword == "hostkey" && !keys.contains(path));
+        keys.extend(new.cloned());
+    }
+    let configured = !keys.is_empty();
+    if !configured {
+        keys = DEFAULTS.map(str::to_owned).to_vec();
     }
     Ok(HostKeys {
-        paths: reader.keys,
-        configured: true,
+        paths: keys,
+        configured,
     })
-}
-
-struct Reader<'r> {
-    root: &'r Root,
-    keys: Vec<String>,
-    read: BTreeSet<String>,
-}
-
-impl Reader<'_> {
-    fn file(&mut self, path: &str, depth: usize) -> Result<()> {
-        if depth == 0 || self.read.len() >= FILES || !self.read.insert(path.to_owned()) {
-            return Ok(());
-        }
-        let Some(bytes) = self.root.read(path)? else {
-            return Ok(());
-        };
-        for line in String::from_utf8_lossy(&bytes).lines() {
-            self.line(line, depth)?;
-        }
-        Ok(())
-    }
-
-    /// Match blocks are not told apart: HostKey is not allowed in one, and an Include in one only adds keys to check.
-    fn line(&mut self, line: &str, depth: usize) -> Result<()> {
-        let words = words(line);
-        let Some((keyword, values)) = words.split_first() else {
-            return Ok(());
-        };
-        if keyword.eq_ignore_ascii_case("hostkey") {
-            let path = values.first().filter(|path| path.starts_with('/'));
-            self.keys
-                .extend(path.filter(|path| !self.keys.contains(path)).cloned());
-        } else if keyword.eq_ignore_ascii_case("include") {
-            for value in values {
-                let pattern = if value.starts_with('/') {
-                    value.clone()
-                } else {
-                    format!("/etc/ssh/{value}")
-                };
-                for path in glob::expand(self.root, &[pattern])?.paths {
-                    self.file(&path, depth - 1)?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Words of a line: `Keyword value`, `Keyword=value`, double quotes around blanks; none for a comment.
-fn words(line: &str) -> Vec<String> {
-    let line = line.trim();
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut quoted = false;
-    for letter in line.chars() {
-        match letter {
-            '"' => quoted = !quoted,
-            '#' if !quoted && word.is_empty() => break,
-            c if !quoted && (c.is_whitespace() || (c == '=' && first(&words, &word))) => {
-                if !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
-            }
-            c => word.push(c),
-        }
-    }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    words
-}
-
-/// Still at the keyword, or at the `=` behind it.
-fn first(words: &[String], word: &str) -> bool {
-    words.is_empty() || (words.len() == 1 && word.is_empty())
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The effects of a scrub entry, one path at a time; each may be repeated after a crash.
 //! It is separate because it makes no decisions: what to do with which path was judged before.
 
-use super::{Action, Scrub, writers};
+use super::{Action, Scrub, boot, writers};
 use crate::error::Result;
 use crate::host::root::Attr;
-use crate::host::{FileKind, Host, Meta, Root, glob};
+use crate::host::{FileKind, Host, Meta, Root};
 
 pub(super) fn act(scrub: &Scrub, action: &Action, host: &Host) -> Result<()> {
     let root = &host.root;
@@ -17,6 +17,7 @@ pub(super) fn act(scrub: &Scrub, action: &Action, host: &Host) -> Result<()> {
         Action::Write(path) => write(scrub, root, path),
         Action::Link(path) => root.symlink(scrub.content(), path),
         Action::DropLines(path) => drop_lines(scrub, root, path),
+        Action::BootEntry(path) => boot::rename(root, path, scrub.content()),
     }
 }
 
@@ -46,7 +47,7 @@ fn drop_lines(scrub: &Scrub, root: &Root, path: &str) -> Result<()> {
     let mut left = Vec::with_capacity(bytes.len());
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let text = String::from_utf8_lossy(line);
-        if !glob::matches(scrub.content(), text.trim_end_matches(['\n', '\r'])) {
+        if !scrub.drops(text.trim_end_matches(['\n', '\r'])) {
             left.extend_from_slice(line);
         }
     }

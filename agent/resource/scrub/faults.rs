@@ -1,7 +1,7 @@
 //! Combinations of fields that a scrub entry cannot have.
 //! It is separate because policies are refused for them long before anything is scrubbed.
 
-use super::Scrub;
+use super::{Scrub, boot};
 use crate::resource::Fault;
 use crate::resource::fault::empty;
 
@@ -16,14 +16,21 @@ pub(super) fn faults(scrub: &Scrub) -> Vec<Fault> {
             faults.push(Fault::new(field, message, help));
         }
     };
-    let with_content = ["write", "symlink", "drop-lines"];
+    let with_content = ["write", "symlink", "drop-lines", "boot-entries"];
     excess("content", scrub.content.is_some(), &with_content);
+    excess("lines", !scrub.lines.is_empty(), &["drop-lines"]);
     excess("create", scrub.create, &["write", "symlink"]);
     excess("mode", scrub.mode.is_some(), &["truncate", "write"]);
-    if with_content.contains(&action) && scrub.content.is_none() {
+    let said = scrub.content.is_some() || !scrub.lines.is_empty();
+    if with_content.contains(&action) && !said {
         let message = format!("the action `{action}` needs `content`");
-        let help = "add content: what write leaves, where symlink leads, what drop-lines matches";
+        let help = "add content: what write leaves, where symlink leads, what drop-lines matches, the token of boot-entries";
         faults.push(Fault::new("action", message, help));
+    }
+    if action == "boot-entries" && !boot::is_token(scrub.content()) {
+        let message = "`content` is not a token for boot entries";
+        let help = "right is a capital letter and then letters, digits, `.` or `_`, such as \"Image\": it must sort before every machine-id";
+        faults.push(Fault::new("content", message, help));
     }
     if scrub.paths.is_empty() {
         faults.push(empty("paths"));

@@ -28,13 +28,19 @@ pub(super) const FIELDS: &[Field] = &[
             "write",
             "symlink",
             "drop-lines",
+            "boot-entries",
         ]),
-        "remove: the path with all it holds. empty-dir: what it holds. truncate: regular files to zero bytes, owner and mode kept. write: content. symlink: to content. drop-lines: those that match content.",
+        "remove: the path with all it holds. empty-dir: what it holds. truncate: regular files to zero bytes, owner and mode kept. write: content. symlink: to content. drop-lines: those that match content or lines. boot-entries: the machine-id in names of boot loader entries, and in what refers to them, becomes the token in content.",
     ),
     Field::optional(
         "content",
         Type::Str(Check::Any),
-        "What write leaves in the file, where symlink leads, or the pattern of the lines that drop-lines removes.",
+        "What write leaves in the file, where symlink leads, the pattern of the lines that drop-lines removes, or the token of boot-entries.",
+    ),
+    Field::optional(
+        "lines",
+        Type::List(&Type::Str(Check::NotEmpty)),
+        "Patterns of the lines that drop-lines removes, beside content.",
     ),
     Field::optional(
         "create",

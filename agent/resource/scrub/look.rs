@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Found, Scrub, Seen, identifiers, writers};
+use super::{Found, Scrub, Seen, boot, identifiers, writers};
 use crate::error::Result;
 use crate::host::{FileKind, Host, Meta, Root, Tombstone, glob};
 use crate::resource::identity::{companions, sshd};
@@ -55,6 +55,9 @@ fn paths(scrub: &Scrub, root: &Root, seen: &mut Seen) -> Result<Vec<String>> {
                 .filter(|pattern| glob::is_literal(pattern)),
         );
     }
+    if scrub.action == "boot-entries" {
+        paths.extend(boot::token_file(root)?);
+    }
     paths.retain(|path| !within(path, &kept));
     for link in found.not_followed {
         let why = "a symlink that was not followed: remove it, or name what it leads to";
@@ -91,14 +94,16 @@ fn deviation(
     seen: &mut Seen,
 ) -> Result<Option<String>> {
     let Some(meta) = meta else {
-        return Ok(scrub.create.then(|| "absent".to_owned()));
+        let made = scrub.create || scrub.action == "boot-entries";
+        return Ok(made.then(|| "absent".to_owned()));
     };
     let as_wanted = match scrub.action.as_str() {
         "empty-dir" => return directory(root, path, meta, seen),
         "truncate" => meta.kind != FileKind::File || (meta.size == 0 && mode_fits(scrub, &meta)),
         "write" => written(scrub, root, path, &meta)?,
         "symlink" => root.read_link(path)?.as_deref() == Some(scrub.content()),
-        "drop-lines" => !has_line(root, path, scrub.content(), meta, seen)?,
+        "drop-lines" => !has_line(scrub, root, path, meta, seen)?,
+        "boot-entries" => boot::is_neutral(root, path, scrub.content(), meta)?,
         _ => false,
     };
     Ok((!as_wanted).then(|| describe(&meta)))
@@ -132,13 +137,13 @@ fn mode_fits(scrub: &Scrub, meta: &Meta) -> bool {
     scrub.mode().is_none_or(|mode| mode == meta.mode)
 }
 
-fn has_line(root: &Root, path: &str, pattern: &str, meta: Meta, seen: &mut Seen) -> Result<bool> {
+fn has_line(scrub: &Scrub, root: &Root, path: &str, meta: Meta, seen: &mut Seen) -> Result<bool> {
     if !matches!(meta.kind, FileKind::File | FileKind::Symlink) {
         return Ok(false);
     }
     let bytes = root.read(path)?.unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    let has = text.lines().any(|line| glob::matches(pattern, line));
+    let has = text.lines().any(|line| scrub.drops(line));
     if has && meta.kind == FileKind::Symlink {
         let why = "a symlink: its lines stay, name the file that it leads to";
         seen.unjudged.push((path.to_owned(), why.to_owned()));

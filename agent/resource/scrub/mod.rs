@@ -2,6 +2,7 @@
 //! It is separate because it is the one kind that leaves tombstones: proof of what a node must differ from.
 
 mod act;
+mod boot;
 mod faults;
 mod fields;
 mod identifiers;
@@ -15,7 +16,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::host::{Host, Tombstone};
+use crate::host::{Host, Tombstone, glob};
 use crate::resource::schema::Field;
 use crate::resource::{Claim, Diff, Fault, Kind, Phase, Place};
 
@@ -32,11 +33,14 @@ pub struct Scrub {
     /// Paths or patterns that stay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub except: Vec<String>,
-    /// `remove`, `empty-dir`, `truncate`, `write`, `symlink` or `drop-lines`.
+    /// `remove`, `empty-dir`, `truncate`, `write`, `symlink`, `drop-lines` or `boot-entries`.
     pub action: String,
-    /// What `write` leaves, where `symlink` leads, what `drop-lines` matches.
+    /// What `write` leaves, where `symlink` leads, what `drop-lines` matches, the token of `boot-entries`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
+    /// Further patterns of `drop-lines`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<String>,
     /// `write` and `symlink` also make a path that is missing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub create: bool,
@@ -99,6 +103,8 @@ pub enum Action {
     Link(String),
     /// Removes the lines that match.
     DropLines(String),
+    /// Gives a boot entry, or what refers to one, the neutral token.
+    BootEntry(String),
 }
 
 impl fmt::Display for Action {
@@ -112,6 +118,7 @@ impl fmt::Display for Action {
             Action::Write(path) => write!(f, "write {path}"),
             Action::Link(path) => write!(f, "link {path}"),
             Action::DropLines(path) => write!(f, "drop lines of {path}"),
+            Action::BootEntry(path) => write!(f, "give {path} the neutral token"),
         }
     }
 }
@@ -125,6 +132,7 @@ impl Scrub {
             "write" => Action::Write(path),
             "symlink" => Action::Link(path),
             "drop-lines" => Action::DropLines(path),
+            "boot-entries" => Action::BootEntry(path),
             _ => Action::Remove(path),
         }
     }
@@ -136,13 +144,26 @@ impl Scrub {
             "write" if self.content().is_empty() => "an empty file".to_owned(),
             "write" => format!("a file with {:?}", self.content()),
             "symlink" => format!("a symlink to {}", self.content()),
-            "drop-lines" => format!("no line like {:?}", self.content()),
+            "drop-lines" => format!("no line like {}", self.patterns()),
+            "boot-entries" => format!("the token {:?} in place of a machine-id", self.content()),
             _ => "absent".to_owned(),
         }
     }
 
     fn content(&self) -> &str {
         self.content.as_deref().unwrap_or_default()
+    }
+
+    /// Whether `drop-lines` takes a line away.
+    fn drops(&self, line: &str) -> bool {
+        let mut patterns = self.content.iter().chain(&self.lines);
+        patterns.any(|pattern| glob::matches(pattern, line))
+    }
+
+    fn patterns(&self) -> String {
+        let patterns = self.content.iter().chain(&self.lines);
+        let quoted: Vec<String> = patterns.map(|pattern| format!("{pattern:?}")).collect();
+        quoted.join(" or ")
     }
 
     fn mode(&self) -> Option<u32> {

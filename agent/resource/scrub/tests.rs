@@ -10,6 +10,7 @@ fn entry(action: &str) -> Scrub {
         except: Vec::new(),
         action: action.to_owned(),
         content: Some("c".to_owned()),
+        lines: Vec::new(),
         create: false,
         mode: None,
         tombstone: Some("machine-id".to_owned()),
@@ -35,6 +36,11 @@ fn each_action_is_the_one_of_the_policy() {
         ("write", "write /x/0", "a file with \"c\""),
         ("symlink", "link /x/0", "a symlink to c"),
         ("drop-lines", "drop lines of /x/0", "no line like \"c\""),
+        (
+            "boot-entries",
+            "give /x/0 the neutral token",
+            "the token \"c\" in place of a machine-id",
+        ),
     ];
     for (action, step, want) in table {
         let seen = Seen {

@@ -125,9 +125,7 @@ fn a_verb_that_only_reads_ends_at_once() {
     for verb in ["verify", "plan"] {
         let mut running = bench.start(&[verb, "--profile", PROFILE, "--policy", fragment]);
         let held = bench.root().join("held");
-        if !running.until(|| held.exists()) {
-            panic!("{verb} ended unheld: {}", running.wait().stderr);
-        }
+        assert!(running.until(|| held.exists()), "{verb} ended unheld");
         let begun = Instant::now();
         running.signal(Signal::SIGTERM);
         let done = running.wait();

@@ -27,20 +27,10 @@ pub(super) const EXCEPTIONS: [(&str, &str); 3] = [
 
 /// Beginnings of paths that may also differ, or be new, once dpkg was killed. Whether one does depends on the
 /// instant, so it is told and not demanded.
-pub(super) const AFTER_KILLS: [(&str, &str); 3] = [
-    (
-        "var/lib/dpkg/status-old:",
-        "dpkg's copy of its database before the last change, which is another one when it was finished later",
-    ),
-    (
-        "var/lib/ucf/cache/",
-        "ucf's copies of vendors' files, which it does not make once it has noted their digests",
-    ),
-    (
-        "var/lib/ucf/hashfile.",
-        "ucf's numbered copies of its database: one more for each configuration that was begun again",
-    ),
-];
+pub(super) const AFTER_KILLS: [(&str, &str); 1] = [(
+    "var/lib/ucf/cache/",
+    "ucf's copies of vendors' files, which it does not make once it has noted their digests",
+)];
 
 /// Type, mode, owner and content of every path of a tree.
 #[derive(Debug)]
@@ -166,7 +156,10 @@ fn content(path: &Path) -> String {
     if path.ends_with("etc/shadow") {
         return undated(&String::from_utf8_lossy(&bytes));
     }
-    if path.ends_with("var/lib/dpkg/status") {
+    if ["etc/passwd", "etc/group", "var/lib/dpkg/status"]
+        .iter()
+        .any(|end| path.ends_with(end))
+    {
         return String::from_utf8_lossy(&bytes).into_owned();
     }
     if path.ends_with("var/lib/apt/extended_states") {

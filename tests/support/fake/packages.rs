@@ -70,8 +70,8 @@ impl FakePackages {
 }
 
 impl Packages for FakePackages {
-    fn manager(&self) -> Manager {
-        self.see().manager.unwrap_or(Manager::Apt)
+    fn manager(&self) -> Result<Manager> {
+        Ok(self.see().manager.unwrap_or(Manager::Apt))
     }
 
     fn installed(&self) -> Result<Rc<BTreeMap<String, Installed>>> {

@@ -91,8 +91,8 @@ impl Apt {
 }
 
 impl Packages for Apt {
-    fn manager(&self) -> Manager {
-        Manager::Apt
+    fn manager(&self) -> Result<Manager> {
+        Ok(Manager::Apt)
     }
 
     fn installed(&self) -> Result<Rc<BTreeMap<String, Installed>>> {

@@ -74,6 +74,11 @@ const TABLE: &[(Check, &[&str], &[&str])] = &[
         ],
     ),
     (
+        Check::Keyword,
+        &["PermitRootLogin", "x11"],
+        &["", "9x", "Permit RootLogin", "a-b", "a.b"],
+    ),
+    (
         Check::Glob,
         &["/var/log/*.gz", "~/.ssh/authorized_keys", "/a/[ab]?"],
         &["", "~", "~root/x", "var/log/*", "/a/../b"],
