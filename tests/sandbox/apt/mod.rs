@@ -4,6 +4,7 @@
 mod faults;
 mod install;
 mod offline;
+mod proxy;
 mod repositories;
 mod upgrade;
 mod versions;
