@@ -151,6 +151,10 @@ impl Run<'_> {
                 error: error.one_line(),
             })?;
             self.progress.failed(&id, &error);
+            // A step that only waits ends at once when it is asked to.
+            if let Kind::Interrupted(_) = error.kind() {
+                return Err(error);
+            }
             let hint = error.next_step().map(str::to_owned);
             outcome.failed.push(Failure {
                 id,

@@ -60,6 +60,7 @@ impl Host {
             context,
             closing: false,
             refresh: Cell::new(false),
+            deep: false,
             evidence: Evidence::default(),
             notes,
         })

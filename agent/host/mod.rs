@@ -7,6 +7,7 @@
 )]
 
 pub mod accounts;
+pub mod archive;
 pub mod binary;
 pub mod clock;
 pub mod context;
@@ -68,6 +69,8 @@ pub struct Host {
     pub closing: bool,
     /// Repositories are to be asked anew for upgrades; the upgrade that did so ends it.
     pub refresh: Cell<bool>,
+    /// Contents are read again instead of trusting sizes and times of change: at the seal, and where it is asked for.
+    pub deep: bool,
     /// Salt and tombstones of the bake, read from the record before observing.
     pub evidence: Evidence,
     /// Retries and fallbacks that effects report, drained into the journal after each step.

@@ -1,12 +1,15 @@
 //! SIGTERM and SIGINT as a question that the write loop asks between two steps.
 //! It is separate because a signal must never end a step halfway.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::error::{Context as _, Result};
+
+/// What `watch` began; a step that waits asks it too.
+static WATCHED: OnceLock<Stop> = OnceLock::new();
 
 /// Remembers the last signal that asked to stop.
 #[derive(Debug, Clone)]
@@ -29,5 +32,10 @@ pub fn watch() -> Result<Stop> {
         signal_hook::flag::register_usize(signal, Arc::clone(&stop.0), number)
             .context(|| format!("watch signal {signal}"))?;
     }
-    Ok(stop)
+    Ok(WATCHED.get_or_init(|| stop).clone())
+}
+
+/// The number of the signal that asked to stop; none while nobody asked or nothing is watched.
+pub fn asked() -> Option<i32> {
+    WATCHED.get().and_then(Stop::asked)
 }

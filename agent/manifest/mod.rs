@@ -25,7 +25,7 @@ pub struct Manifest {
     pub os: Os,
     /// The Kubernetes distribution.
     pub kubernetes: Kubernetes,
-    /// The kernel was seen in FIPS mode.
+    /// Kernel and OpenSSL were seen in FIPS mode.
     pub fips_enabled: bool,
     /// References of the container images in the store.
     pub prepulled_images: Vec<String>,

@@ -1,8 +1,11 @@
 //! Facts of the tree as a whole: the OS, the kernel it will boot, RKE2, FIPS.
 //! It is separate because the manifest states them whether or not an entry asks for them.
 
+use std::time::Duration;
+
 use crate::error::Result;
-use crate::host::{Host, Root, context};
+use crate::host::{Cmd, Host, Root, Runtime};
+use crate::resource::{artifact, fips};
 
 /// Facts of the whole tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +16,7 @@ pub struct Facts {
     pub kernel: Option<String>,
     /// RKE2's version; none where it is not installed.
     pub rke2: Option<String>,
-    /// The kernel runs in FIPS mode; always false for an unbooted tree.
+    /// Kernel and OpenSSL were seen in FIPS mode; always false for an unbooted tree.
     pub fips: bool,
 }
 
@@ -22,7 +25,7 @@ pub fn facts(host: &Host) -> Result<Facts> {
     Ok(Facts {
         pretty_name: os_release(&host.root, "PRETTY_NAME")?.unwrap_or_else(|| "unknown".to_owned()),
         kernel: kernel(&host.root)?,
-        rke2: rke2(&host.root)?,
+        rke2: rke2(host)?,
         fips: fips(host)?,
     })
 }
@@ -79,31 +82,28 @@ fn natural(a: &str, b: &str) -> std::cmp::Ordering {
     parts(a).cmp(&parts(b)).then_with(|| a.cmp(b))
 }
 
-/// RKE2's version, as its release file states it beside the binary.
-fn rke2(root: &Root) -> Result<Option<String>> {
+/// RKE2's version: what the program itself says, else that of the runtime which is staged for it.
+fn rke2(host: &Host) -> Result<Option<String>> {
+    let staged = artifact::staged_version(&host.root)?;
     for base in ["/usr/local", "/usr", "/opt/rke2"] {
-        if root.present(&format!("{base}/bin/rke2"))? {
-            let stated = root.read_text(&format!("{base}/share/rke2/version"))?;
-            return Ok(Some(
-                stated.map_or_else(|| "unknown".to_owned(), |v| v.trim().to_owned()),
-            ));
+        let program = format!("{base}/bin/rke2");
+        if host.root.present(&program)? {
+            let cmd = Cmd::new([program.as_str(), "--version"]).timeout(Duration::from_secs(30));
+            // A tree of another architecture cannot be asked.
+            let output = host.exec.run(&cmd).ok();
+            let said = output.and_then(|output| artifact::stated(&output.text()));
+            return Ok(said.or(staged).or_else(|| Some("unknown".to_owned())));
         }
     }
-    Ok(None)
+    Ok(staged)
 }
 
+/// Seen in FIPS mode: the kernel's flag and an active provider of OpenSSL.
 fn fips(host: &Host) -> Result<bool> {
-    // The closing run treats the machine as a tree, but the kernel is still this machine's.
-    let context = if host.closing {
-        context::detect()
-    } else {
-        host.context.clone()
-    };
-    if context.kernel_is_foreign(false).is_some() {
-        return Ok(false);
-    }
-    let flag = host.root.read_text("/proc/sys/crypto/fips_enabled")?;
-    Ok(flag.is_some_and(|text| text.trim() == "1"))
+    Ok(match fips::active(host)? {
+        Runtime::Seen(active) => active.holds(),
+        Runtime::NotApplicable(_) => false,
+    })
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ impl Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
+    /// The machine's own first boot, which must be over before anything is changed.
+    Boot,
     /// Certificates that sources of packages and images are trusted by.
     Trust,
     /// Package sources.
@@ -55,6 +57,8 @@ pub enum Phase {
     Scripts,
     /// What must not be cloned.
     Scrub,
+    /// SELinux labels of all that was placed or cleaned before.
+    Labels,
     /// Identity proofs; nothing is changed here.
     Identity,
 }
@@ -62,6 +66,7 @@ pub enum Phase {
 impl Phase {
     /// All phases, in order.
     pub const ALL: &'static [Phase] = &[
+        Phase::Boot,
         Phase::Trust,
         Phase::Repositories,
         Phase::Packages,
@@ -73,12 +78,14 @@ impl Phase {
         Phase::Images,
         Phase::Scripts,
         Phase::Scrub,
+        Phase::Labels,
         Phase::Identity,
     ];
 
     /// The word used by `--phase` and in output.
     pub fn word(self) -> &'static str {
         match self {
+            Phase::Boot => "boot",
             Phase::Trust => "trust",
             Phase::Repositories => "repositories",
             Phase::Packages => "packages",
@@ -90,6 +97,7 @@ impl Phase {
             Phase::Images => "images",
             Phase::Scripts => "scripts",
             Phase::Scrub => "scrub",
+            Phase::Labels => "labels",
             Phase::Identity => "identity",
         }
     }

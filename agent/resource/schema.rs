@@ -24,6 +24,8 @@ pub enum Check {
     SysctlKey,
     /// A keyword of a configuration file: letters and digits.
     Keyword,
+    /// An argument of the kernel's command line.
+    Karg,
     /// A kernel module name.
     ModuleName,
     /// A package name.

@@ -78,7 +78,7 @@ fn what_an_audit_left_out_is_told() {
     assert_eq!(code(&output), 0);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
-        text.contains("not looked at: phase packages, phase accounts, phase files, "),
+        text.contains("not looked at: phase boot, phase packages, phase accounts, phase files, "),
         "{text}"
     );
     assert!(text.contains("seal and inventory\n"), "{text}");

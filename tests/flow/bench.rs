@@ -26,7 +26,7 @@ impl Progress for Silent {
 }
 
 /// An entry as policy.json has it, with the common fields filled in.
-pub(super) fn entry(id: &str, mut fact: Value) -> Value {
+pub(crate) fn entry(id: &str, mut fact: Value) -> Value {
     let common = json!({"id": id, "reason": "because", "places": ["build", "image", "node"], "origin": "test:1"});
     fact.as_object_mut()
         .unwrap()
@@ -34,7 +34,7 @@ pub(super) fn entry(id: &str, mut fact: Value) -> Value {
     fact
 }
 
-pub(super) fn file(path: &str, content: &str) -> Value {
+pub(crate) fn file(path: &str, content: &str) -> Value {
     let own = (
         nix::unistd::getuid().to_string(),
         nix::unistd::getgid().to_string(),
@@ -71,7 +71,7 @@ pub(super) fn unit(name: &str, active: &str) -> Value {
     )
 }
 
-pub(super) fn policy(entries: &[Value]) -> Policy {
+pub(crate) fn policy(entries: &[Value]) -> Policy {
     serde_json::from_value(json!({
         "schema": 1, "profile": "test", "description": "d", "proven": true, "variables": {}, "fragments": [],
         "requires": {"family": "debian", "version": "12", "arch": ["x86_64"]}, "entries": entries,
@@ -111,7 +111,16 @@ pub(super) fn bake(
     policy: &Policy,
     stop: &dyn Fn() -> Option<i32>,
 ) -> Result<Outcome, Error> {
-    let mut journal = Journal::build(&bench.host.root, "salt")?;
+    run(&mut bench.host, policy, stop)
+}
+
+/// Bakes a host.
+pub(crate) fn run(
+    host: &mut Host,
+    policy: &Policy,
+    stop: &dyn Fn() -> Option<i32>,
+) -> Result<Outcome, Error> {
+    let mut journal = Journal::build(&host.root, "salt")?;
     let scope = Scope::default();
     Run {
         policy,
@@ -121,7 +130,7 @@ pub(super) fn bake(
         stop,
         after_step: &|_| {},
     }
-    .go(&mut bench.host, &mut journal)
+    .go(host, &mut journal)
 }
 
 pub(super) fn plan(bench: &Bench, policy: &Policy) -> Plan {

@@ -1,7 +1,7 @@
 //! The whole flow on a miniature root with fakes: plan, bake, bake again, stop and resume, faults, audit-only entries.
 //! It is separate from the machine tier because here every fault can be injected and every instant chosen.
 
-mod bench;
+pub(crate) mod bench;
 
 use std::cell::Cell;
 

@@ -2,9 +2,13 @@
 //! It is separate from the unit tables because every case goes through observe, diff and apply as a bake does.
 
 mod absent;
+mod artifact;
+mod cloud_init;
 mod directory;
 mod file;
 mod file_content;
+mod fips;
+mod kargs;
 mod loaders;
 mod module;
 mod repository;

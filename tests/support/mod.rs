@@ -6,3 +6,4 @@ pub(crate) mod machine;
 pub(crate) mod namespace;
 pub(crate) mod offline;
 pub(crate) mod openpgp;
+pub(crate) mod tarball;

@@ -18,6 +18,7 @@ impl Check {
             Check::UnitName => unit_name(text),
             Check::SysctlKey => text.contains('.') && text.split('.').all(|p| made_of(p, "_-")),
             Check::Keyword => made_of(text, "") && !text.starts_with(|c: char| c.is_ascii_digit()),
+            Check::Karg => made_of(text, "_-.,=:/@+") && !text.starts_with(['=', '-', '$']),
             Check::ModuleName => made_of(text, "_-") && !text.starts_with('-'),
             Check::PackageName => starts_alnum(text) && made_of(text, "+._-:"),
             Check::Version => starts_alnum(text) && made_of(text, ".+~:^_-"),
@@ -53,6 +54,7 @@ impl Check {
             }
             Check::SysctlKey => r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$",
             Check::Keyword => r"^[A-Za-z][A-Za-z0-9]*$",
+            Check::Karg => r"^[A-Za-z0-9_.,:/@+][A-Za-z0-9_.,=:/@+-]*$",
             Check::ModuleName => r"^[A-Za-z0-9_][A-Za-z0-9_-]*$",
             Check::PackageName => r"^[A-Za-z0-9][A-Za-z0-9+._:-]*$",
             Check::Version => r"^[A-Za-z0-9][A-Za-z0-9.+~:^_-]*$",
@@ -92,6 +94,7 @@ impl Check {
             }
             Check::SysctlKey => "a key with dots, such as \"net.ipv4.ip_forward\"",
             Check::Keyword => "a keyword of letters and digits, such as \"PermitRootLogin\"",
+            Check::Karg => "one argument without blanks, quotes and `$`, such as \"audit=1\"",
             Check::ModuleName => "the module's name without path or .ko, such as \"br_netfilter\"",
             Check::PackageName if text.contains('=') => {
                 "the name alone; a version goes into `version`, `min` or `max`"

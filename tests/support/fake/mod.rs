@@ -106,6 +106,7 @@ pub(crate) fn fake_parts(root: &Path) -> (Host, Fakes) {
         },
         closing: false,
         refresh: Cell::new(false),
+        deep: false,
         evidence: Evidence::default(),
         notes: Notes::default(),
     };

@@ -14,6 +14,8 @@ pub(super) enum Fault {
     Network,
     /// A transaction was interrupted before: finish it first.
     Interrupted,
+    /// The disk is full.
+    Space,
     /// All else; trying again does not help.
     Other,
 }
@@ -25,6 +27,8 @@ const LOCK: &[&str] = &[
 ];
 
 const INTERRUPTED: &[&str] = &["dpkg was interrupted", "run 'dpkg --configure -a'"];
+
+const SPACE: &[&str] = &["no space left on device", "enough free space"];
 
 const CANDIDATE: &[&str] = &[
     "unable to locate package",
@@ -63,8 +67,12 @@ const NETWORK: &[&str] = &[
 pub(super) fn classify(output: &Output) -> Fault {
     let said = said(output).to_lowercase();
     let any = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    // tar and package scripts say it in lines of their own.
+    let errors = output.errors().to_lowercase();
     if any(LOCK) {
         Fault::Lock
+    } else if SPACE.iter().any(|word| errors.contains(word)) {
+        Fault::Space
     } else if any(INTERRUPTED) {
         Fault::Interrupted
     } else if any(NETWORK) {
@@ -146,6 +154,7 @@ pub(super) fn next_step(fault: Fault) -> &'static str {
             "check the network, the proxy in /etc/apt/apt.conf.d and, in a tree, /etc/resolv.conf"
         }
         Fault::Interrupted => "run dpkg --configure -a and look at what fails",
+        Fault::Space => "free some space, then run this again: it goes on from there",
         Fault::Other => "look at /var/log/apt/term.log; then run this again, it goes on from there",
     }
 }
@@ -190,6 +199,14 @@ mod tests {
             (
                 "E: dpkg was interrupted, you must manually run 'dpkg --configure -a'",
                 Fault::Interrupted,
+            ),
+            (
+                "E: You don't have enough free space in /var/cache/apt/archives/.",
+                Fault::Space,
+            ),
+            (
+                "dpkg: error processing archive /a.deb (--unpack):\n unable to create '/usr/a.dpkg-new': No space left on device",
+                Fault::Space,
             ),
             (
                 "E: Sub-process /usr/bin/dpkg returned an error code (1)",

@@ -33,6 +33,23 @@ const TABLE: &[(Check, &[&str], &[&str])] = &[
         &["/", "srv", "/srv/"],
     ),
     (
+        Check::Keyword,
+        &["PermitRootLogin", "x11"],
+        &["", "9x", "Permit RootLogin", "a-b", "a.b"],
+    ),
+    (
+        Check::Karg,
+        &[
+            "audit=1",
+            "quiet",
+            "console=ttyS0,115200n8",
+            "module.key=a/b",
+        ],
+        &[
+            "", "=1", "-x", "a b", "a=\"b\"", "a=$b", "a=`b`", "a;b", "a\nb",
+        ],
+    ),
+    (
         Check::Uri,
         &[
             "https://a.example/deb",
@@ -72,11 +89,6 @@ const TABLE: &[(Check, &[&str], &[&str])] = &[
             "0123 4567 89ab cdef 0123 4567 89AB CDEF 0123 4567",
             "g123456789abcdef0123456789abcdef01234567",
         ],
-    ),
-    (
-        Check::Keyword,
-        &["PermitRootLogin", "x11"],
-        &["", "9x", "Permit RootLogin", "a-b", "a.b"],
     ),
     (
         Check::Glob,
