@@ -6,6 +6,7 @@ mod install;
 mod offline;
 mod proxy;
 mod repositories;
+mod trust;
 mod upgrade;
 mod versions;
 
