@@ -2,6 +2,7 @@
 //! It is apart from unit tests because it sees only what other modules see.
 
 mod hardening;
+mod images;
 mod schema;
 mod shipped;
 mod verbs;

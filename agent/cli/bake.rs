@@ -36,6 +36,9 @@ pub struct BakeArgs {
     /// Print the ids of the entries and stop.
     #[arg(long)]
     list: bool,
+    /// Ask the repositories for upgrades anew, also where nothing changed since the last time.
+    #[arg(long)]
+    refresh: bool,
     /// Wait for another nodeagent instead of refusing.
     #[arg(long)]
     wait: bool,
@@ -80,6 +83,7 @@ struct Report<'a> {
 /// Bakes.
 pub fn run(args: &BakeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit> {
     let mut host = setup::host(root)?;
+    host.refresh.set(args.refresh);
     let policy = setup::policy(&args.policy, &host.root)?;
     let scope = args.scope.scope(&policy)?;
     let place = args.place();

@@ -25,6 +25,9 @@ pub struct PlanArgs {
     /// Judge for this place instead of `build`.
     #[arg(long, value_enum, default_value = "build")]
     place: setup::PlaceArg,
+    /// Plan the upgrade of all packages anew, also where nothing changed since the last one.
+    #[arg(long)]
+    refresh: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -36,6 +39,7 @@ pub fn run(args: &PlanArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit
     let policy = setup::policy(&args.policy, &host.root)?;
     setup::requires(&policy, &host)?;
     setup::load_evidence(&mut host)?;
+    host.refresh.set(args.refresh);
     let scope = args.scope.scope(&policy)?;
     let place: Place = args.place.into();
     let seen = observe(

@@ -139,6 +139,7 @@ fn write(host: &Host, policy: &Policy, scope: &Scope) -> Result<Sealed> {
     let mut view = Host::at_root(host.root.path())?;
     view.evidence = host.evidence.clone();
     view.closing = host.closing;
+    view.deep = true;
     if !host.closing {
         // What is left to the closing unit of a running machine is not judged yet.
         view.context = host.context.clone();

@@ -28,6 +28,9 @@ pub struct VerifyArgs {
     /// Judge for this place instead of the one that the seal and the stamp tell.
     #[arg(long, value_enum)]
     place: Option<PlaceArg>,
+    /// Read the content of installed artifacts again instead of trusting sizes and times of change.
+    #[arg(long)]
+    deep: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -37,6 +40,7 @@ pub struct VerifyArgs {
 pub fn run(args: &VerifyArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit> {
     let mut host = setup::host(root)?;
     setup::load_evidence(&mut host)?;
+    host.deep = args.deep;
     let place = match args.place {
         Some(place) => place.into(),
         None => stamp::place(&host)?,

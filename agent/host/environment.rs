@@ -10,3 +10,35 @@ pub fn no_color() -> bool {
 pub fn source_date_epoch() -> Option<u64> {
     std::env::var("SOURCE_DATE_EPOCH").ok()?.parse().ok()
 }
+
+/// Names under which programs look for a proxy; apt and curl's library, which dnf uses, know them all.
+const PROXIES: &[&str] = &[
+    "http_proxy",
+    "https_proxy",
+    "ftp_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
+/// Proxy settings of the caller, handed to package managers alone. They may hold credentials: an environment
+/// is read by root only, and nothing of them is written or shown.
+pub(crate) fn proxies() -> Vec<(String, String)> {
+    let set = |name: &&str| Some(((*name).to_owned(), std::env::var(name).ok()?));
+    PROXIES
+        .iter()
+        .filter_map(set)
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+}
+
+/// The user who called: of sudo the one before it, since a provisioner uploads as that one.
+pub(crate) fn caller() -> Option<u32> {
+    match std::env::var("SUDO_UID") {
+        Ok(uid) => uid.parse().ok(),
+        Err(_) => Some(nix::unistd::geteuid().as_raw()),
+    }
+}

@@ -1,6 +1,7 @@
 //! Puts the real seams together: for the system we run on, or for an unbooted tree.
 //! It is separate because it is the one place that chooses them; everything else takes what it is given.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -58,6 +59,8 @@ impl Host {
             exec,
             context,
             closing: false,
+            refresh: Cell::new(false),
+            deep: false,
             evidence: Evidence::default(),
             notes,
         })

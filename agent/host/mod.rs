@@ -7,6 +7,7 @@
 )]
 
 pub mod accounts;
+pub mod archive;
 pub mod binary;
 pub mod clock;
 pub mod context;
@@ -23,6 +24,7 @@ pub mod root;
 pub mod signals;
 pub mod systemd;
 
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
@@ -33,7 +35,7 @@ pub use exec::{Cmd, Exec, Output};
 pub use family::Family;
 pub use kernel::{Kernel, LiveKernel, ModuleState};
 pub use notes::Notes;
-pub use packages::{Installed, PackageRequest, Packages};
+pub use packages::{Installed, Manager, PackageRequest, Packages};
 pub use root::{FileKind, Meta, Root};
 pub use systemd::{Enablement, UnitState, Units};
 
@@ -65,6 +67,10 @@ pub struct Host {
     pub context: Context,
     /// This is the closing run at shutdown: what a running machine leaves to it is done now.
     pub closing: bool,
+    /// Repositories are to be asked anew for upgrades; the upgrade that did so ends it.
+    pub refresh: Cell<bool>,
+    /// Contents are read again instead of trusting sizes and times of change: at the seal, and where it is asked for.
+    pub deep: bool,
     /// Salt and tombstones of the bake, read from the record before observing.
     pub evidence: Evidence,
     /// Retries and fallbacks that effects report, drained into the journal after each step.

@@ -1,9 +1,11 @@
 //! Facts of the tree as a whole: the OS, the kernel it will boot, RKE2, FIPS.
 //! It is separate because the manifest states them whether or not an entry asks for them.
 
+use std::time::Duration;
+
 use crate::error::Result;
-use crate::host::{Host, Root, Runtime};
-use crate::resource::fips;
+use crate::host::{Cmd, Host, Root, Runtime};
+use crate::resource::{artifact, fips};
 
 /// Facts of the whole tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub fn facts(host: &Host) -> Result<Facts> {
     Ok(Facts {
         pretty_name: os_release(&host.root, "PRETTY_NAME")?.unwrap_or_else(|| "unknown".to_owned()),
         kernel: kernel(&host.root)?,
-        rke2: rke2(&host.root)?,
+        rke2: rke2(host)?,
         fips: fips(host)?,
     })
 }
@@ -80,17 +82,20 @@ fn natural(a: &str, b: &str) -> std::cmp::Ordering {
     parts(a).cmp(&parts(b)).then_with(|| a.cmp(b))
 }
 
-/// RKE2's version, as its release file states it beside the binary.
-fn rke2(root: &Root) -> Result<Option<String>> {
+/// RKE2's version: what the program itself says, else that of the runtime which is staged for it.
+fn rke2(host: &Host) -> Result<Option<String>> {
+    let staged = artifact::staged_version(&host.root)?;
     for base in ["/usr/local", "/usr", "/opt/rke2"] {
-        if root.present(&format!("{base}/bin/rke2"))? {
-            let stated = root.read_text(&format!("{base}/share/rke2/version"))?;
-            return Ok(Some(
-                stated.map_or_else(|| "unknown".to_owned(), |v| v.trim().to_owned()),
-            ));
+        let program = format!("{base}/bin/rke2");
+        if host.root.present(&program)? {
+            let cmd = Cmd::new([program.as_str(), "--version"]).timeout(Duration::from_secs(30));
+            // A tree of another architecture cannot be asked.
+            let output = host.exec.run(&cmd).ok();
+            let said = output.and_then(|output| artifact::stated(&output.text()));
+            return Ok(said.or(staged).or_else(|| Some("unknown".to_owned())));
         }
     }
-    Ok(None)
+    Ok(staged)
 }
 
 /// Seen in FIPS mode: the kernel's flag and an active provider of OpenSSL.

@@ -87,6 +87,9 @@ pub struct InventoryRules {
     pub may_add_accounts: Vec<String>,
     /// Units that may become enabled.
     pub may_enable_units: Vec<String>,
+    /// Units of which at most one may be enabled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclusive_units: Vec<String>,
 }
 
 /// The merged, resolved, secret-free policy.

@@ -278,6 +278,11 @@ fn add_rules(rules: &mut InventoryRules, found: &Map<String, Json>) {
             rules.may_enable_units.push(word);
         }
     }
+    for word in words(found.get("exclusive-units")) {
+        if !rules.exclusive_units.contains(&word) {
+            rules.exclusive_units.push(word);
+        }
+    }
 }
 
 fn failed(profile: &str, out: Vec<Diagnostic>) -> Error {

@@ -62,6 +62,11 @@ pub(crate) const INVENTORY: &[Field] = &[
         Type::List(&Type::Str(Check::UnitName)),
         "Units that may become enabled on a node.",
     ),
+    Field::optional(
+        "exclusive-units",
+        Type::List(&Type::Str(Check::UnitName)),
+        "Units of which at most one may be enabled, such as the two roles of RKE2.",
+    ),
 ];
 
 /// `[requires]` of a profile.

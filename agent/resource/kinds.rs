@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, cloud_init, directory, file,
-    fips, identity, image, module, package, script, scrub, sshd, swap, sysctl, trim, unit,
+    Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, artifact, build_account,
+    cloud_init, directory, file, fips, identity, image, kargs, module, package, repository, script,
+    scrub, selinux, sshd, swap, sysctl, trim, trust, unit, upgrade,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -103,18 +104,25 @@ kinds! {
     CloudInit = cloud_init,
     Package = package,
     Account = account,
+    Trust = trust,
+    Repository = repository,
+    Upgrade = upgrade,
     Directory = directory,
     File = file,
     Sshd = sshd,
     Absent = absent,
+    Artifact = artifact,
     Module = module,
     Sysctl = sysctl,
+    Kargs = kargs,
     Swap = swap,
     Fips = fips,
     Unit = unit,
     Image = image,
     Script = script,
     Scrub = scrub,
+    BuildAccount = build_account,
+    Selinux = selinux,
     Trim = trim,
     Identity = identity,
 }

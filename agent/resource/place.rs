@@ -35,8 +35,14 @@ impl Place {
 pub enum Phase {
     /// The machine's own first boot, which must be over before anything is changed.
     Boot,
+    /// Certificates that sources of packages and images are trusted by.
+    Trust,
+    /// Package sources.
+    Repositories,
     /// Packages.
     Packages,
+    /// The upgrade of all packages; after those that are asked for, so that its digest holds them.
+    Upgrade,
     /// System accounts: files may belong to them.
     Accounts,
     /// Directories, files, and paths that must not exist.
@@ -51,6 +57,8 @@ pub enum Phase {
     Scripts,
     /// What must not be cloned.
     Scrub,
+    /// SELinux labels of all that was placed or cleaned before.
+    Labels,
     /// Identity proofs; nothing is changed here.
     Identity,
 }
@@ -59,7 +67,10 @@ impl Phase {
     /// All phases, in order.
     pub const ALL: &'static [Phase] = &[
         Phase::Boot,
+        Phase::Trust,
+        Phase::Repositories,
         Phase::Packages,
+        Phase::Upgrade,
         Phase::Accounts,
         Phase::Files,
         Phase::Kernel,
@@ -67,6 +78,7 @@ impl Phase {
         Phase::Images,
         Phase::Scripts,
         Phase::Scrub,
+        Phase::Labels,
         Phase::Identity,
     ];
 
@@ -74,7 +86,10 @@ impl Phase {
     pub fn word(self) -> &'static str {
         match self {
             Phase::Boot => "boot",
+            Phase::Trust => "trust",
+            Phase::Repositories => "repositories",
             Phase::Packages => "packages",
+            Phase::Upgrade => "upgrade",
             Phase::Accounts => "accounts",
             Phase::Files => "files",
             Phase::Kernel => "kernel",
@@ -82,6 +97,7 @@ impl Phase {
             Phase::Images => "images",
             Phase::Scripts => "scripts",
             Phase::Scrub => "scrub",
+            Phase::Labels => "labels",
             Phase::Identity => "identity",
         }
     }

@@ -24,6 +24,8 @@ pub enum Check {
     SysctlKey,
     /// A keyword of a configuration file: letters and digits.
     Keyword,
+    /// An argument of the kernel's command line.
+    Karg,
     /// A kernel module name.
     ModuleName,
     /// A package name.
@@ -40,6 +42,12 @@ pub enum Check {
     Date,
     /// A container image reference.
     ImageRef,
+    /// Where a package repository is: a URL without credentials.
+    Uri,
+    /// A suite or component of an apt repository.
+    Suite,
+    /// The fingerprint of an OpenPGP key.
+    Fingerprint,
 }
 
 /// The type of a field.

@@ -70,7 +70,22 @@ pub fn compare(
             &now.enabled_units,
             may_unit,
         ),
+        exclusive(&rules.exclusive_units, &now.enabled_units),
     ]
+}
+
+/// A node has one role: with both enabled, two daemons fight for the same ports and state.
+fn exclusive(units: &[String], enabled: &BTreeSet<String>) -> Finding {
+    let result = finding("exclusive-units");
+    let both: Vec<&str> = units
+        .iter()
+        .map(String::as_str)
+        .filter(|unit| enabled.contains(*unit))
+        .collect();
+    match both.len() {
+        0 | 1 => result,
+        _ => result.differs(both.join(", "), "all enabled", "at most one of them"),
+    }
 }
 
 fn packages(baked: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Finding {
@@ -118,6 +133,7 @@ mod tests {
         let rules = InventoryRules {
             may_add_accounts: vec!["debian".into()],
             may_enable_units: vec!["x.service".into()],
+            exclusive_units: Vec::new(),
         };
         let base = inventory(
             "root:0:0:/root:/bin/sh",

@@ -57,6 +57,12 @@ variable "settings" {
   description = "Further variables of the profile, NAME = VALUE. No secrets: values are recorded in the image."
 }
 
+variable "skip" {
+  type        = list(string)
+  default     = []
+  description = "Entries or kinds of the profile to leave out, by id; the manifest and every later audit say so."
+}
+
 variable "image_name" {
   type        = string
   default     = ""
@@ -89,7 +95,8 @@ locals {
   })
   # A quote in a value must not end the shell's.
   set  = join(" ", [for name, value in local.settings : "--set '${replace("${name}=${value}", "'", "'\\''")}'"])
-  bake = "/var/tmp/build/nodeagent bake --profile rke2-rocky9 --build-machine ${local.set}"
+  skip = join(" ", [for id in var.skip : "--skip '${id}'"])
+  bake = "/var/tmp/build/nodeagent bake --profile rke2-rocky9 --build-machine ${local.set} ${local.skip}"
 
   as_root = "sudo -n sh -eu {{ .Path }}"
   # Exit 6 means: reboot, then the same bake again. The shell stays until the reboot ends it, so that the next step
@@ -166,7 +173,7 @@ build {
   provisioner "shell" {
     pause_before        = "20s"
     start_retry_timeout = "15m"
-    inline              = [local.bake, "nodeagent generalize"]
+    inline              = [local.bake, "nodeagent generalize ${local.skip}"]
     execute_command     = local.as_root
     skip_clean          = true
     timeout             = var.max_build_time

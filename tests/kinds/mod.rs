@@ -2,18 +2,23 @@
 //! It is separate from the unit tables because every case goes through observe, diff and apply as a bake does.
 
 mod absent;
+mod artifact;
 mod cloud_init;
 mod directory;
 mod file;
 mod file_content;
 mod fips;
+mod kargs;
 mod loaders;
 mod module;
+mod repository;
 mod sandbox;
 mod swap;
 mod sysctl;
 mod sysctl_values;
 mod trim;
+mod trust;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, symlink};

@@ -1,10 +1,15 @@
 //! The main job on an unbooted tree with the real binary: bake, again, generalize, verify, and everything that must be caught.
 //! It is separate because it needs neither a machine nor a package manager, so each case can spoil one thing.
 
+mod family;
+mod full;
 mod halfway;
 mod hostile;
+mod joined;
+mod rke2;
 mod shipped;
 mod spoiled;
+mod transport;
 
 use std::path::Path;
 

@@ -162,6 +162,39 @@ fn a_packer_build_needs_a_checksum_a_version_and_a_key() {
     }
 }
 
+/// The values of a template's locals, as `packer inspect` prints them.
+fn locals(template: &str, env: &[(&str, String)]) -> Vec<String> {
+    let done = packer(&["inspect"], &source(template), env);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let lines = done.stdout.lines().filter(|l| l.starts_with("local."));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn names_and_arguments_follow_the_variables() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut env = site(dir.path());
+    env.push(("PKR_VAR_fips_enabled", "true".to_owned()));
+    env.push(("PKR_VAR_skip", "[\"image\", \"unit:x.service\"]".to_owned()));
+    for (template, profile, name) in [
+        (ROCKY, "rke2-rocky9", "rke2-rocky9-golden-20"),
+        (UBUNTU, "rke2-ubuntu2204", "rke2-node-v1.34-20"),
+    ] {
+        let found = locals(template, &env);
+        let name = format!("local.image_name: \"{name}");
+        assert!(found.iter().any(|l| l.starts_with(&name)), "{found:?}");
+        // As packer prints it: backslashes twice.
+        let set = r"--set 'fips_enabled=true' --set 'rke2_version=v1.34.2+rke2r1' --set 'site=it'\\''s ${here}'";
+        let bake = format!(
+            "bake --profile {profile} --build-machine {set} --skip 'image' --skip 'unit:x.service'"
+        );
+        let line = format!("local.bake: \"/var/tmp/build/nodeagent {bake}\"");
+        assert!(found.contains(&line), "{line}\n{found:?}");
+    }
+    env.push(("PKR_VAR_image_name", "mine".to_owned()));
+    assert!(locals(ROCKY, &env).contains(&"local.image_name: \"mine\"".to_owned()));
+}
+
 /// Terraform's language is Packer's: the one formatter reads both.
 #[test]
 fn all_hcl_is_well_formed_and_formatted() {

@@ -106,3 +106,33 @@ fn network_managers_are_told_to_leave_the_cnis_links_and_rules_alone() {
         }
     }
 }
+
+#[test]
+fn every_path_that_the_el_profile_places_is_labelled_in_the_end() {
+    let policy = shipped("rke2-rocky9");
+    let labels = fact(&policy, "selinux:placed");
+    let below: Vec<&str> = labels["paths"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p.as_str().unwrap())
+        .collect();
+    let covered = |path: &str| {
+        below
+            .iter()
+            .any(|dir| path == *dir || path.starts_with(&format!("{dir}/")))
+    };
+    assert!(!covered("/etc/sshx") && !covered("/srv/x"));
+    for entry in &policy.entries {
+        let resource = serde_json::to_value(&entry.resource).unwrap();
+        let places = ["file", "directory", "sysctl", "module", "sshd"];
+        if places.contains(&entry.resource.kind()) {
+            let path = resource["path"].as_str().unwrap();
+            assert!(
+                covered(path),
+                "{} is placed, but 58-selinux.toml does not label it",
+                entry.id
+            );
+        }
+    }
+}

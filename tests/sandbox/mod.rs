@@ -8,6 +8,7 @@
 )]
 
 mod apt;
+mod dnf;
 mod exec;
 mod harden;
 mod live;

@@ -5,3 +5,5 @@ pub(crate) mod fake;
 pub(crate) mod machine;
 pub(crate) mod namespace;
 pub(crate) mod offline;
+pub(crate) mod openpgp;
+pub(crate) mod tarball;

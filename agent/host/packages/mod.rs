@@ -42,8 +42,30 @@ pub struct PackageRequest {
     pub offline: Option<String>,
 }
 
+/// Whose rules and files the packages of a system follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Manager {
+    /// apt and dpkg.
+    Apt,
+    /// dnf and rpm.
+    Dnf,
+}
+
+impl Manager {
+    /// The word used in output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Manager::Apt => "apt",
+            Manager::Dnf => "dnf",
+        }
+    }
+}
+
 /// The package seam.
 pub trait Packages {
+    /// Which family's files it works with.
+    fn manager(&self) -> Result<Manager>;
     /// Installed packages by name (`name:arch` for a second architecture); cached until changed, at the cost of no process per package.
     fn installed(&self) -> Result<Rc<BTreeMap<String, Installed>>>;
     /// Whether a transaction was interrupted and what is left of it; none when all is configured.

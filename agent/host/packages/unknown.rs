@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::{Installed, PackageRequest, Packages};
+use super::{Installed, Manager, PackageRequest, Packages};
 use crate::error::{Error, Result};
 
 /// Packages of a system that os-release does not say enough about.
@@ -33,6 +33,10 @@ impl Unknown {
 }
 
 impl Packages for Unknown {
+    fn manager(&self) -> Result<Manager> {
+        self.error()
+    }
+
     fn installed(&self) -> Result<Rc<BTreeMap<String, Installed>>> {
         self.error()
     }

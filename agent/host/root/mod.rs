@@ -3,6 +3,7 @@
 
 mod fill;
 mod lock;
+mod place;
 mod read;
 mod remove;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag};
 
 pub use lock::Lock;
+pub use place::{Placed, Source, Space};
 pub use write::{Append, Attr};
 
 use crate::error::{Context as _, Error, Result};

@@ -154,7 +154,7 @@ impl Root {
             .map(|inside| format!("/{}", inside.display())))
     }
 
-    fn open_file(&self, path: &str) -> Result<Option<(std::fs::File, Meta)>> {
+    pub(super) fn open_file(&self, path: &str) -> Result<Option<(std::fs::File, Meta)>> {
         let doing = || format!("open {path}");
         // Not blocking: opening a pipe must fail below instead of waiting for a writer.
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;

@@ -195,7 +195,11 @@ impl Root {
 }
 
 /// A write that failed leaves nothing beside: half of a file would keep a full disk full, and be sealed into an image.
-fn cleared(result: std::io::Result<()>, dir: &OwnedFd, beside: &str) -> std::io::Result<()> {
+pub(super) fn cleared<T>(
+    result: std::io::Result<T>,
+    dir: &OwnedFd,
+    beside: &str,
+) -> std::io::Result<T> {
     if result.is_err() {
         // The first failure is the one to tell; the next write removes what may be left.
         unlinkat(dir, beside, UnlinkatFlags::NoRemoveDir).ok();
@@ -203,7 +207,7 @@ fn cleared(result: std::io::Result<()>, dir: &OwnedFd, beside: &str) -> std::io:
     result
 }
 
-fn create(dir: &OwnedFd, name: &str) -> nix::Result<OwnedFd> {
+pub(super) fn create(dir: &OwnedFd, name: &str) -> nix::Result<OwnedFd> {
     found(unlinkat(dir, name, UnlinkatFlags::NoRemoveDir))?;
     let flags =
         OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -255,7 +259,7 @@ pub(super) fn own(file: &impl AsFd, mode: u32, path: &str) -> Result<()> {
 }
 
 /// Owner first: changing it clears setuid and setgid (chown(2)).
-fn set(file: &impl AsFd, attr: Attr) -> nix::Result<()> {
+pub(super) fn set(file: &impl AsFd, attr: Attr) -> nix::Result<()> {
     let now = Meta::of(&fstat(file)?);
     if (now.uid, now.gid) != (attr.uid, attr.gid) {
         fchown(

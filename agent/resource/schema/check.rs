@@ -18,6 +18,7 @@ impl Check {
             Check::UnitName => unit_name(text),
             Check::SysctlKey => text.contains('.') && text.split('.').all(|p| made_of(p, "_-")),
             Check::Keyword => made_of(text, "") && !text.starts_with(|c: char| c.is_ascii_digit()),
+            Check::Karg => made_of(text, "_-.,=:/@+") && !text.starts_with(['=', '-', '$']),
             Check::ModuleName => made_of(text, "_-") && !text.starts_with('-'),
             Check::PackageName => starts_alnum(text) && made_of(text, "+._-:"),
             Check::Version => starts_alnum(text) && made_of(text, ".+~:^_-"),
@@ -26,6 +27,11 @@ impl Check {
             Check::Word => starts_alnum(text) && lower(text, "-"),
             Check::Date => date(text),
             Check::ImageRef => image_ref(text),
+            Check::Uri => uri(text),
+            Check::Suite => made_of(text, "./_~+-") && !text.starts_with(['/', '-']),
+            Check::Fingerprint => {
+                matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit())
+            }
         };
         if right {
             Ok(())
@@ -48,6 +54,7 @@ impl Check {
             }
             Check::SysctlKey => r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$",
             Check::Keyword => r"^[A-Za-z][A-Za-z0-9]*$",
+            Check::Karg => r"^[A-Za-z0-9_.,:/@+][A-Za-z0-9_.,=:/@+-]*$",
             Check::ModuleName => r"^[A-Za-z0-9_][A-Za-z0-9_-]*$",
             Check::PackageName => r"^[A-Za-z0-9][A-Za-z0-9+._:-]*$",
             Check::Version => r"^[A-Za-z0-9][A-Za-z0-9.+~:^_-]*$",
@@ -56,6 +63,9 @@ impl Check {
             Check::Word => r"^[a-z0-9][a-z0-9-]*$",
             Check::Date => r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
             Check::ImageRef => r"^[^/\s]+/[^\s]+$",
+            Check::Uri => r"^(https?|file|copy|ftp|mirror\+file|mirror\+https?):/[^\s@]+$",
+            Check::Suite => r"^[A-Za-z0-9._~+][A-Za-z0-9./_~+-]*$",
+            Check::Fingerprint => r"^([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$",
         })
     }
 
@@ -84,6 +94,7 @@ impl Check {
             }
             Check::SysctlKey => "a key with dots, such as \"net.ipv4.ip_forward\"",
             Check::Keyword => "a keyword of letters and digits, such as \"PermitRootLogin\"",
+            Check::Karg => "one argument without blanks, quotes and `$`, such as \"audit=1\"",
             Check::ModuleName => "the module's name without path or .ko, such as \"br_netfilter\"",
             Check::PackageName if text.contains('=') => {
                 "the name alone; a version goes into `version`, `min` or `max`"
@@ -98,6 +109,16 @@ impl Check {
             Check::Date => "a day that exists, as YYYY-MM-DD, such as \"2027-03-31\"",
             Check::ImageRef => {
                 "the full name with its registry, such as \"registry.example/k8s/pause:3.9\"; no https://, lower case"
+            }
+            Check::Uri if text.contains('@') => {
+                "a URL without credentials: this file stays on the image; apt reads them from /etc/apt/auth.conf.d"
+            }
+            Check::Uri => {
+                "a URL, such as \"https://packages.example/debian\" or \"file:/srv/packages\""
+            }
+            Check::Suite => "a suite or component, such as \"bookworm\", \"main\" or \"./\"",
+            Check::Fingerprint => {
+                "the whole fingerprint: 40 hexadecimal digits without blanks, or 64 for newer keys"
             }
         };
         plain.to_owned()
@@ -204,6 +225,23 @@ fn image_ref(text: &str) -> bool {
         && made_of(registry, ".:-")
         && name.split('/').all(part)
         && tag.is_none_or(|t| t.len() <= 128 && made_of(t, "_.-") && !t.starts_with(['.', '-']))
+}
+
+fn uri(text: &str) -> bool {
+    const SCHEMES: &[&str] = &[
+        "http",
+        "https",
+        "file",
+        "copy",
+        "ftp",
+        "mirror+file",
+        "mirror+http",
+        "mirror+https",
+    ];
+    let visible = |c: char| c.is_ascii_graphic() && c != '@';
+    text.split_once(":/").is_some_and(|(scheme, rest)| {
+        SCHEMES.contains(&scheme) && !rest.is_empty() && rest.chars().all(visible)
+    })
 }
 
 #[cfg(test)]

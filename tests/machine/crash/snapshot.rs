@@ -32,6 +32,13 @@ pub(super) const AFTER_KILLS: [(&str, &str); 1] = [(
     "ucf's copies of vendors' files, which it does not make once it has noted their digests",
 )];
 
+/// Files of stanzas whose order tells nothing.
+const SORTED: [&str; 3] = [
+    "var/lib/apt/extended_states",
+    "var/cache/debconf/templates.dat",
+    "var/cache/debconf/config.dat",
+];
+
 /// Type, mode, owner and content of every path of a tree.
 #[derive(Debug)]
 pub(super) struct Snapshot(BTreeMap<String, Entry>);
@@ -67,6 +74,15 @@ impl Snapshot {
     /// [`Snapshot::differences`] of a tree in which dpkg was killed; what it may leave is told.
     pub(super) fn differences_after_kills(&self, other: &Self) -> Vec<String> {
         let mut all = self.differences(other);
+        if self.accounts() == other.accounts() {
+            let before = all.len();
+            all.retain(|found| !found.starts_with("etc/passwd: its content"));
+            if all.len() < before {
+                super::tell(
+                    "after kills, an account has no comment: adduser adds it in a second step, which it does not do for an account that is there",
+                );
+            }
+        }
         for (start, reason) in AFTER_KILLS {
             let before = all.len();
             all.retain(|found| !found.starts_with(start));
@@ -78,6 +94,11 @@ impl Snapshot {
             super::tell(&format!("after kills, {word}: {start} {reason}"));
         }
         all
+    }
+
+    /// passwd(5) without the comments.
+    fn accounts(&self) -> Option<String> {
+        Some(without(&self.0.get("etc/passwd")?.content, 4))
     }
 
     /// Every difference at all: for one tree at two times.
@@ -154,33 +175,39 @@ fn walk(root: &Path, dir: &Path, all: &mut BTreeMap<String, Entry>) {
 fn content(path: &Path) -> String {
     let bytes = fs::read(path).unwrap();
     if path.ends_with("etc/shadow") {
-        return undated(&String::from_utf8_lossy(&bytes));
+        // The day of the last change: two trees may be baked before and after midnight.
+        return without(&String::from_utf8_lossy(&bytes), 2);
     }
+    let text = || String::from_utf8_lossy(&bytes);
+    // Both are written from hash tables: a second transaction gives another order.
+    if SORTED.iter().any(|end| path.ends_with(end)) {
+        return sorted(&text());
+    }
+    // Kept, so that a difference can be told.
     if ["etc/passwd", "etc/group", "var/lib/dpkg/status"]
         .iter()
         .any(|end| path.ends_with(end))
     {
-        return String::from_utf8_lossy(&bytes).into_owned();
-    }
-    if path.ends_with("var/lib/apt/extended_states") {
-        return sorted(&String::from_utf8_lossy(&bytes));
+        return text().into_owned();
     }
     nodeagent::host::root::sha256(&bytes)
 }
 
-/// The stanzas of a deb822 file, sorted: apt adds new ones where its hash table has them, so a second
-/// transaction gives another order.
+/// The stanzas of a deb822 file, sorted.
 fn sorted(text: &str) -> String {
     let mut stanzas: Vec<_> = text.split("\n\n").map(str::trim).collect();
     stanzas.sort_unstable();
     stanzas.join("\n\n")
 }
 
-/// shadow(5) without the day of the last change: two trees may be baked before and after midnight.
-fn undated(shadow: &str) -> String {
-    let lines = shadow.lines().map(|line| {
+/// passwd(5) or shadow(5) without a field.
+fn without(accounts: &str, field: usize) -> String {
+    let lines = accounts.lines().map(|line| {
         let fields = line.split(':').enumerate();
-        let kept: Vec<_> = fields.filter(|(n, _)| *n != 2).map(|(_, f)| f).collect();
+        let kept: Vec<_> = fields
+            .filter(|(n, _)| *n != field)
+            .map(|(_, f)| f)
+            .collect();
         kept.join(":")
     });
     lines.collect::<Vec<_>>().join("\n")
@@ -230,7 +257,7 @@ fn every_kind_of_difference_is_seen() {
         1
     );
     assert_eq!(
-        undated("a:!:20778::::::\nb:*:1:0:9:7:::"),
+        without("a:!:20778::::::\nb:*:1:0:9:7:::", 2),
         "a:!::::::\nb:*:0:9:7:::"
     );
 }

@@ -3,13 +3,20 @@
 
 use super::{Bench, apt, sources, text, tree, version, wanted};
 use crate::sandbox::inside;
-use nodeagent::host::{Cmd, Exec as _, Packages as _};
-use std::process::{Command, Stdio};
+use crate::support::namespace::in_namespaces;
+use nix::mount::{MsFlags, mount, umount};
+use nodeagent::error::Exit;
+use nodeagent::host::packages::Apt;
+use nodeagent::host::{Clock, Cmd, Exec as _, Notes, Packages as _, Root};
+use std::cell::Cell;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Holds dpkg's lock as dpkg does, for some seconds.
 const HOLDER: &str = r#"use Fcntl; $| = 1; open F, "+>>", $ARGV[0] or die; my $lock = pack "s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0;
-fcntl F, F_SETLK, $lock or die $!; print "held\n"; sleep 2;"#;
+fcntl F, F_SETLK, $lock or die $!; print "held\n"; sleep $ARGV[1];"#;
 
 #[test]
 fn failures_name_the_package_and_the_reason() {
@@ -111,6 +118,26 @@ fn a_killed_transaction_is_finished_by_the_next() {
 }
 
 #[test]
+fn without_room_the_package_is_named_and_unpacked_once_there_is_some() {
+    let tree = tree("apt-full");
+    in_namespaces(|| {
+        let Bench { apt, .. } = apt(&tree);
+        let docs = tree.path().join("usr/share/doc");
+        let room = Some("nr_inodes=1");
+        let (none, tmpfs) = (MsFlags::empty(), Some("tmpfs"));
+        mount(Some("full"), &docs, tmpfs, none, room).unwrap();
+        let full = text(apt.install(&[wanted("tiny", None)]));
+        assert!(full.starts_with("install tiny: "), "{full}");
+        assert!(full.contains("No space left on device"), "{full}");
+        assert!(full.contains(" / free some space"), "{full}");
+        umount(&docs).unwrap();
+        apt.install(&[wanted("tiny", None)]).unwrap();
+        assert_eq!(apt.interrupted().unwrap(), None);
+        assert!(docs.join("tiny/version").exists());
+    });
+}
+
+#[test]
 fn a_package_cut_off_amid_unpacking_is_unpacked_again() {
     let tree = tree("apt-torn");
     let Bench { apt, .. } = apt(&tree);
@@ -127,24 +154,78 @@ fn a_package_cut_off_amid_unpacking_is_unpacked_again() {
     }
 }
 
-#[test]
-fn a_lock_of_somebody_else_is_waited_for_and_told() {
+/// Starts a process that holds a lock of the tree for some seconds.
+fn hold(tree: &Path, lock: &str, seconds: &str) -> Child {
     use std::io::Read as _;
-    let tree = tree("apt-lock");
-    let Bench { apt, notes, clock } = apt(&tree);
-    let lock = tree.path().join("var/lib/dpkg/lock-frontend");
     let mut holder = Command::new("perl")
         .args(["-e", HOLDER])
-        .arg(lock)
+        .arg(tree.join(lock))
+        .arg(seconds)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    let said = holder.stdout.as_mut().unwrap();
+    said.read_exact(&mut [0; 5]).unwrap();
     holder
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_exact(&mut [0; 5])
-        .unwrap();
+}
+
+/// A clock that is always as late as it was asked to sleep: a quarter of an hour passes at once.
+#[derive(Default)]
+struct Leaps(Cell<Duration>);
+
+impl Clock for Leaps {
+    fn now(&self) -> u64 {
+        0
+    }
+    fn elapsed(&self) -> Duration {
+        self.0.get()
+    }
+    fn sleep(&self, time: Duration) {
+        self.0.set(self.0.get() + time);
+    }
+    fn stamp(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn a_lock_that_is_never_released_ends_the_wait_and_names_its_holder() {
+    let tree = tree("apt-held");
+    for lock in ["var/lib/dpkg/lock-frontend", "var/lib/apt/lists/lock"] {
+        let mut holder = hold(&tree.path(), lock, "600");
+        let clock = Rc::new(Leaps::default());
+        let apt = Apt::new(
+            Root::open(&tree.path()).unwrap(),
+            Rc::new(inside(&tree.path())),
+            Rc::clone(&clock) as Rc<dyn Clock>,
+            Notes::default(),
+        );
+        let error = apt.install(&[wanted("tiny", None)]).unwrap_err();
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        let who = format!("/{lock}: still held by process {} (perl)", holder.id());
+        let said = error.one_line();
+        assert!(
+            said.starts_with("install tiny: ") && said.contains(&who),
+            "{said}"
+        );
+        assert_eq!(error.exit(), Exit::Failed);
+        assert!(error.next_step().unwrap().contains("run this again"));
+        let waited = clock.elapsed();
+        assert!(
+            said.contains(&format!("after {} s", waited.as_secs())),
+            "{said}"
+        );
+        assert!(waited < Duration::from_mins(20), "{waited:?}");
+        assert_eq!(version(&apt, "tiny"), None, "nothing was done");
+    }
+}
+
+#[test]
+fn a_lock_of_somebody_else_is_waited_for_and_told() {
+    let tree = tree("apt-lock");
+    let Bench { apt, notes, clock } = apt(&tree);
+    let mut holder = hold(&tree.path(), "var/lib/dpkg/lock-frontend", "2");
     apt.install(&[wanted("tiny", None)]).unwrap();
     let notes = notes.drain();
     assert_eq!(notes.len(), 1, "{notes:?}");

@@ -3,6 +3,8 @@
 
 mod faults;
 mod install;
+mod offline;
+mod repositories;
 mod upgrade;
 mod versions;
 
@@ -120,8 +122,8 @@ pub(super) fn sources(tree: &Tree, text: &str) {
 
 /// A clock that waits no longer than it must, and remembers how long it was asked to.
 #[derive(Default)]
-pub(super) struct Hurry {
-    pub(super) slept: RefCell<Vec<u64>>,
+pub(crate) struct Hurry {
+    pub(crate) slept: RefCell<Vec<u64>>,
     begun: RefCell<Option<Instant>>,
 }
 
@@ -179,7 +181,7 @@ pub(super) fn version(apt: &Apt, name: &str) -> Option<String> {
         .map(|package| package.version.clone())
 }
 
-pub(super) fn text(result: Result<()>) -> String {
+pub(crate) fn text(result: Result<()>) -> String {
     let error = result.unwrap_err();
     format!("{} / {}", error.one_line(), error.next_step().unwrap())
 }

@@ -3,6 +3,7 @@
 
 mod account;
 mod managers;
+mod selinux;
 mod sshd;
 mod validate;
 

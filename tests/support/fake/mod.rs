@@ -12,7 +12,7 @@ mod kernel;
 mod packages;
 mod units;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
@@ -105,6 +105,8 @@ pub(crate) fn fake_parts(root: &Path) -> (Host, Fakes) {
             evidence: "a test".to_owned(),
         },
         closing: false,
+        refresh: Cell::new(false),
+        deep: false,
         evidence: Evidence::default(),
         notes: Notes::default(),
     };

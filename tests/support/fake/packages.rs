@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use nodeagent::error::{Error, Result};
-use nodeagent::host::{Installed, PackageRequest, Packages};
+use nodeagent::host::{Installed, Manager, PackageRequest, Packages};
 
 use super::Calls;
 
@@ -18,6 +18,8 @@ pub(crate) struct PackageState {
     pub(crate) installed: BTreeMap<String, Installed>,
     /// Versions that the repositories offer.
     pub(crate) available: BTreeMap<String, Vec<String>>,
+    /// The family; none: apt.
+    pub(crate) manager: Option<Manager>,
     /// Digest of the metadata on disk.
     pub(crate) metadata: Option<String>,
     /// Digest that the next refresh fetches.
@@ -68,6 +70,10 @@ impl FakePackages {
 }
 
 impl Packages for FakePackages {
+    fn manager(&self) -> Result<Manager> {
+        Ok(self.see().manager.unwrap_or(Manager::Apt))
+    }
+
     fn installed(&self) -> Result<Rc<BTreeMap<String, Installed>>> {
         self.calls.look("installed")?;
         Ok(Rc::new(self.see().installed.clone()))

@@ -12,9 +12,11 @@
 
 pub(crate) mod cache;
 pub(crate) mod cgroup;
+pub(crate) mod el9;
 pub(crate) mod nspawn;
 pub(crate) mod pool;
 pub(crate) mod rootfs;
+pub(crate) mod rpms;
 pub(crate) mod run;
 pub(crate) mod seed;
 pub(crate) mod sources;

@@ -14,6 +14,8 @@ pub(super) enum Fault {
     Network,
     /// A transaction was interrupted before: finish it first.
     Interrupted,
+    /// The disk is full.
+    Space,
     /// All else; trying again does not help.
     Other,
 }
@@ -25,6 +27,8 @@ const LOCK: &[&str] = &[
 ];
 
 const INTERRUPTED: &[&str] = &["dpkg was interrupted", "run 'dpkg --configure -a'"];
+
+const SPACE: &[&str] = &["no space left on device", "enough free space"];
 
 const CANDIDATE: &[&str] = &[
     "unable to locate package",
@@ -63,8 +67,12 @@ const NETWORK: &[&str] = &[
 pub(super) fn classify(output: &Output) -> Fault {
     let said = said(output).to_lowercase();
     let any = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    // tar and package scripts say it in lines of their own.
+    let errors = output.errors().to_lowercase();
     if any(LOCK) {
         Fault::Lock
+    } else if SPACE.iter().any(|word| errors.contains(word)) {
+        Fault::Space
     } else if any(INTERRUPTED) {
         Fault::Interrupted
     } else if any(NETWORK) {
@@ -89,6 +97,9 @@ fn said(output: &Output) -> String {
 
 /// The line that tells a person most: dpkg's own words on a package, then apt's last error.
 pub(super) fn meaning(output: &Output) -> String {
+    if let Some(unmet) = unmet(output) {
+        return unmet;
+    }
     let errors = output.errors();
     let lines: Vec<&str> = errors.lines().map(str::trim).collect();
     let dpkg = lines
@@ -97,6 +108,13 @@ pub(super) fn meaning(output: &Output) -> String {
     if let Some(at) = dpkg {
         let pair = lines.iter().skip(at).take(2).copied().collect::<Vec<_>>();
         return pair.join(" ");
+    }
+    // After a wrong signature apt ends with the plain claim that there is none.
+    let signature = |line: &&&str| {
+        line.contains("signatures couldn't be verified") || line.contains("signatures were invalid")
+    };
+    if let Some(line) = lines.iter().find(signature) {
+        return (*line).to_owned();
     }
     let errors = lines.iter().filter(|line| line.starts_with("E: "));
     let telling =
@@ -112,6 +130,19 @@ pub(super) fn meaning(output: &Output) -> String {
     }
 }
 
+/// What apt lists of packages that are missing for others; its last error only says that there are some.
+fn unmet(output: &Output) -> Option<String> {
+    let text = output.text();
+    let mut lines = text.lines();
+    lines.find(|line| line.ends_with("have unmet dependencies:"))?;
+    let missing: Vec<&str> = lines
+        .take_while(|line| line.starts_with(' '))
+        .map(str::trim)
+        .take(4)
+        .collect();
+    (!missing.is_empty()).then(|| format!("unmet dependencies: {}", missing.join("; ")))
+}
+
 /// What a person can do next.
 pub(super) fn next_step(fault: Fault) -> &'static str {
     match fault {
@@ -123,6 +154,7 @@ pub(super) fn next_step(fault: Fault) -> &'static str {
             "check the network, the proxy in /etc/apt/apt.conf.d and, in a tree, /etc/resolv.conf"
         }
         Fault::Interrupted => "run dpkg --configure -a and look at what fails",
+        Fault::Space => "free some space, then run this again: it goes on from there",
         Fault::Other => "look at /var/log/apt/term.log; then run this again, it goes on from there",
     }
 }
@@ -169,6 +201,14 @@ mod tests {
                 Fault::Interrupted,
             ),
             (
+                "E: You don't have enough free space in /var/cache/apt/archives/.",
+                Fault::Space,
+            ),
+            (
+                "dpkg: error processing archive /a.deb (--unpack):\n unable to create '/usr/a.dpkg-new': No space left on device",
+                Fault::Space,
+            ),
+            (
                 "E: Sub-process /usr/bin/dpkg returned an error code (1)",
                 Fault::Other,
             ),
@@ -190,5 +230,14 @@ mod tests {
         assert_eq!(meaning(&failed("E: Sub-process x\n")), "E: Sub-process x");
         assert_eq!(meaning(&failed("no prefix\n\n")), "no prefix");
         assert!(meaning(&failed("")).contains("100"));
+        let wrong = "W: GPG error: x InRelease: The following signatures couldn't be verified: NO_PUBKEY 1\nE: The \
+                     repository 'x InRelease' is not signed.\n";
+        assert!(meaning(&failed(wrong)).ends_with("NO_PUBKEY 1"));
+        let mut unmet = failed("E: Unable to correct problems, you have held broken packages.\n");
+        unmet.stdout = b"Reading...\nThe following packages have unmet dependencies:\n a : Depends: b (>= 2) but it is \
+                         not installable\n     Depends: c\nx\n".to_vec();
+        let want =
+            "unmet dependencies: a : Depends: b (>= 2) but it is not installable; Depends: c";
+        assert_eq!(meaning(&unmet), want);
     }
 }

@@ -3,7 +3,9 @@
 
 mod fault;
 mod lock;
+mod offline;
 mod run;
+mod sources;
 mod upgrade;
 
 use std::cell::RefCell;
@@ -12,7 +14,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Installed, PackageRequest, Packages, status, version};
+use fault::Fault;
+
+use super::{Installed, Manager, PackageRequest, Packages, status, version};
 use crate::error::{Context as _, Error, Result};
 use crate::host::{Clock, Cmd, Exec, Notes, Root};
 
@@ -22,6 +26,10 @@ const STATUS: &str = "/var/lib/dpkg/status";
 const UPDATES: &str = "/var/lib/dpkg/updates";
 /// Package indexes.
 const LISTS: &str = "/var/lib/apt/lists";
+
+/// Sources, in one file and in parts.
+const SOURCES_LIST: &str = "/etc/apt/sources.list";
+const SOURCES_DIR: &str = "/etc/apt/sources.list.d";
 
 /// How long a transaction may take.
 const INSTALL: Duration = Duration::from_secs(3600);
@@ -83,6 +91,10 @@ impl Apt {
 }
 
 impl Packages for Apt {
+    fn manager(&self) -> Result<Manager> {
+        Ok(Manager::Apt)
+    }
+
     fn installed(&self) -> Result<Rc<BTreeMap<String, Installed>>> {
         let Some(meta) = self.root.meta_followed(STATUS)? else {
             return Err(
@@ -123,7 +135,15 @@ impl Packages for Apt {
         let doing = || format!("install {}", names.join(", "));
         let installed = self.installed()?;
         let args = run::install_args(wanted, &installed);
-        self.install_or_repair(&args).context(doing)
+        let output = self
+            .repaired(|| self.install_with_lists(&args))
+            .context(doing)?;
+        if fault::classify(&output) == Fault::Network && wanted.iter().any(|p| p.offline.is_some())
+        {
+            let why = fault::meaning(&output);
+            return self.install_offline(wanted, &why).context(doing);
+        }
+        run::finished(&output).context(doing)
     }
 
     fn set_hold(&self, names: &[String], held: bool) -> Result<()> {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::fault::{self, Fault};
-use super::{Apt, INSTALL, LISTS};
+use super::{Apt, INSTALL, LISTS, SOURCES_DIR, SOURCES_LIST, sources};
 use crate::error::{Error, Result};
 use crate::host::packages::{Installed, PackageRequest};
-use crate::host::{Cmd, Output, Packages as _};
+use crate::host::{Cmd, Output, Packages as _, environment};
 
 /// How often a command that may succeed later is tried.
 const TRIES: u32 = 3;
@@ -68,23 +68,25 @@ pub(super) fn install_args(
 pub(super) fn apt_get(verb: &str, args: &[String], limit: Duration) -> Cmd {
     let head = ["apt-get"].iter().chain(OPTIONS).copied().chain([verb]);
     let argv = head.map(str::to_owned).chain(args.iter().cloned());
-    noninteractive(Cmd::new(argv)).timeout(limit)
+    let mut cmd = noninteractive(Cmd::new(argv)).timeout(limit);
+    cmd.env.extend(environment::proxies());
+    cmd
 }
 
 impl Apt {
-    /// Installs, and finishes an interrupted transaction first where apt asks for that.
-    pub(super) fn install_or_repair(&self, args: &[String]) -> Result<()> {
-        self.or_repair(|| self.install_with_lists(args))
-    }
-
     /// Does what changes packages, once more after a repair where apt asks for that.
     pub(super) fn or_repair(&self, change: impl Fn() -> Result<Output>) -> Result<()> {
+        finished(&self.repaired(change)?)
+    }
+
+    /// The same, with what apt said last.
+    pub(super) fn repaired(&self, change: impl Fn() -> Result<Output>) -> Result<Output> {
         let output = change()?;
         if output.ok() || fault::classify(&output) != Fault::Interrupted {
-            return finished(&output);
+            return Ok(output);
         }
         self.repair()?;
-        finished(&change()?)
+        change()
     }
 
     /// Unpacks and configures packages again.
@@ -99,12 +101,15 @@ impl Apt {
         finished(&self.install_with_lists(&["--fix-broken".to_owned()])?)
     }
 
-    /// Installs, with new indexes first where there are none, and once more with new ones where a candidate lacks.
-    fn install_with_lists(&self, args: &[String]) -> Result<Output> {
+    /// Installs, with new indexes first where a source has none, and once more with new ones where a candidate lacks.
+    pub(super) fn install_with_lists(&self, args: &[String]) -> Result<Output> {
         let install = apt_get("install", args, INSTALL);
         let fresh = !self.has_lists()?;
         if fresh {
-            self.update()?;
+            let updated = self.updated()?;
+            if !updated.ok() {
+                return Ok(updated);
+            }
         }
         let output = self.tried(&install)?;
         if output.ok() || fresh || fault::classify(&output) != Fault::Candidate {
@@ -114,7 +119,10 @@ impl Apt {
             "fetching new package indexes: {}",
             fault::meaning(&output)
         ));
-        self.update()?;
+        let updated = self.updated()?;
+        if !updated.ok() {
+            return Ok(updated);
+        }
         self.tried(&install)
     }
 
@@ -125,14 +133,34 @@ impl Apt {
 
     /// Fetches the indexes of every source.
     pub(super) fn update(&self) -> Result<()> {
-        tracing::info!("fetching package indexes");
-        finished(&self.tried(&apt_get("update", &[], UPDATE))?)
+        finished(&self.updated()?)
     }
 
-    /// Whether any index was ever fetched.
+    fn updated(&self) -> Result<Output> {
+        tracing::info!("fetching package indexes");
+        self.tried(&apt_get("update", &[], UPDATE))
+    }
+
+    /// Whether every configured source was ever fetched, told by what is on disk.
     fn has_lists(&self) -> Result<bool> {
-        let names = self.root.list(LISTS)?;
-        Ok(names.iter().any(|name| name.contains("_Packages")))
+        let lists = self.root.list(LISTS)?;
+        let mut files = vec![SOURCES_LIST.to_owned()];
+        let parts = self.root.list(SOURCES_DIR)?.into_iter();
+        let known = |name: &String| name.ends_with(".list") || name.ends_with(".sources");
+        files.extend(
+            parts
+                .filter(known)
+                .map(|name| format!("{SOURCES_DIR}/{name}")),
+        );
+        for file in &files {
+            let bytes = self.root.read(file)?.unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes);
+            let missing = |prefix: &String| !lists.iter().any(|name| name.starts_with(prefix));
+            if sources::prefixes(file, &text).iter().any(missing) {
+                return Ok(false);
+            }
+        }
+        Ok(lists.iter().any(|name| name.contains("_Packages")))
     }
 
     /// Runs under the locks, and again after a pause for faults that pass.
@@ -157,7 +185,7 @@ impl Apt {
         Err(Error::host("run apt-get: no attempt was made"))
     }
 
-    fn say(&self, note: String) {
+    pub(super) fn say(&self, note: String) {
         tracing::warn!("{note}");
         self.notes.add(note);
     }

@@ -34,6 +34,7 @@ const KEY: &[&str] = &[
     "gpg keys listed for the",
     "didn't install any keys",
     "key import failed",
+    "do not have any gpg public keys installed",
     "bad gpg signature",
     "gpg verification is enabled, but gpg signature is not available",
 ];
@@ -95,7 +96,9 @@ pub(super) fn meaning(output: &Output) -> String {
         return format!("{} of {} failed{}", failed.name, failed.package, failed.how);
     }
     let Some(at) = lines.iter().rposition(|line| line.starts_with("Error:")) else {
-        return match lines.last() {
+        // With no key at all dnf prints a page of advice and settings, and no error.
+        let telling = lines.iter().find(|line| is_about_keys(line));
+        return match telling.or(lines.last()) {
             Some(line) => (*line).to_owned(),
             None => format!("it exited with {} and said nothing", output.code),
         };
@@ -104,15 +107,21 @@ pub(super) fn meaning(output: &Output) -> String {
     let mut text = behind.collect::<Vec<_>>().join(" ");
     // Why a signature or a download failed stands in the line before.
     let telling = |line: &&&str| {
-        let line = line.to_lowercase();
-        KEY.iter()
-            .chain(&["curl error", "status code"])
-            .any(|w| line.contains(w))
+        let lower = line.to_lowercase();
+        is_about_keys(line)
+            || ["curl error", "status code"]
+                .iter()
+                .any(|w| lower.contains(w))
     };
     if let Some(why) = lines.iter().take(at).rfind(telling) {
         text = format!("{text} ({})", why.trim_start_matches("- "));
     }
     text
+}
+
+fn is_about_keys(line: &str) -> bool {
+    let line = line.to_lowercase();
+    KEY.iter().any(|word| line.contains(word))
 }
 
 /// A scriptlet that failed: rpm goes on after some of them, and dnf then says that all is complete.

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Installed, PackageRequest, Packages};
+use super::{Installed, Manager, PackageRequest, Packages};
 use crate::error::{Context as _, Error, Result};
 use crate::host::root::Attr;
 use crate::host::{Clock, Cmd, Exec, Notes, Root};
@@ -162,6 +162,10 @@ impl Dnf {
 const QUERY: Duration = Duration::from_secs(120);
 
 impl Packages for Dnf {
+    fn manager(&self) -> Result<Manager> {
+        Ok(Manager::Dnf)
+    }
+
     fn installed(&self) -> Result<Rc<BTreeMap<String, Installed>>> {
         let state = self.state()?;
         if let Some((seen, all)) = &*self.cached.borrow()

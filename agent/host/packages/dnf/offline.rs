@@ -98,11 +98,10 @@ impl Dnf {
             return Err(Error::host(text)
                 .hint("put the packages and all they need there, or give the network back"));
         }
-        let argv = ["rpm", "-qp", "--qf", FORMAT, "--"].map(str::to_owned);
+        let argv = ["rpm", "-qp", "--nomanifest", "--qf", FORMAT, "--"].map(str::to_owned);
         let output = self
             .exec
             .run(&Cmd::new(argv.into_iter().chain(paths.iter().cloned())).timeout(QUERY))?;
-        let errors = output.errors();
         let text = output.text();
         let rows: Option<Vec<File>> = text
             .lines()
@@ -115,15 +114,25 @@ impl Dnf {
             {
                 Ok(rows)
             }
-            _ => {
-                let said = errors
-                    .lines()
-                    .find(|line| line.starts_with("error:"))
-                    .unwrap_or("its answer cannot be read");
-                let text = format!("read the package files in {}: {said}", dirs.join(", "));
-                Err(Error::host(text).hint("remove or replace what is no package there"))
+            _ => Err(self.unreadable(&paths, output.errors())?),
+        }
+    }
+
+    /// Which of the files cannot be read: rpm passes over it without a word when others are asked for with it.
+    fn unreadable(&self, paths: &[String], said: String) -> Result<Error> {
+        for path in paths {
+            let alone = ["rpm", "-qp", "--nomanifest", "--", path];
+            if !self.exec.run(&Cmd::new(alone).timeout(QUERY))?.ok() {
+                return Ok(
+                    Error::host(format!("read the package file {path}: it is no package"))
+                        .hint("remove or replace it"),
+                );
             }
         }
+        Ok(Error::host(format!(
+            "read the package files: {}",
+            said.trim()
+        )))
     }
 }
 

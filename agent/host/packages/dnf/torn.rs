@@ -11,7 +11,7 @@ use super::run::{dnf, nevr};
 use super::{Dnf, QUERY, database, fault};
 use crate::error::{Error, Result};
 use crate::host::root::Attr;
-use crate::host::{Cmd, FileKind, Meta, Output, Packages as _};
+use crate::host::{Cmd, FileKind, Installed, Meta, Output, Packages as _};
 
 /// The mark: a package a line as `NAME VERSION ARCH`, and offline directories after `# offline `.
 const MARK: &str = "/var/lib/nodeagent/dnf-transaction";
@@ -78,11 +78,15 @@ impl Dnf {
         let all = self.installed()?;
         let files: BTreeSet<String> = all.iter().map(|(key, p)| full_name(key, p)).collect();
         // A scriptlet of a package that went away changes nothing that is here.
-        failed.retain(|scriptlet| files.contains(&scriptlet.package));
+        failed.retain(|scriptlet| files.contains(&without_epoch(&scriptlet.package)));
         if failed.is_empty() || self.root.present(MARK)? {
             return Ok(failed);
         }
-        let bad = |line: &String| failed.iter().any(|s| spec_of(line) == s.package);
+        let bad = |line: &String| {
+            failed
+                .iter()
+                .any(|s| spec_of(line) == without_epoch(&s.package))
+        };
         let good: BTreeSet<String> = self
             .lines()?
             .into_iter()
@@ -226,8 +230,6 @@ impl Dnf {
     }
 }
 
-use crate::host::Installed;
-
 fn line(key: &str, package: &Installed) -> String {
     let name = database::name_of(key);
     format!("{name} {} {}", package.version, package.arch)
@@ -239,7 +241,19 @@ fn spec(key: &str, package: &Installed) -> String {
     format!("{}.{}", nevr(name, &package.version), package.arch)
 }
 
-/// The package as rpm prints it: without the epoch.
+/// A package as rpm prints it, without the epoch that stands there where the package states one, were it 0.
+fn without_epoch(printed: &str) -> String {
+    let mut parts = printed.rsplitn(3, '-');
+    let (release, version, name) = (parts.next(), parts.next(), parts.next());
+    let version = version.unwrap_or_default();
+    let version = version.split_once(':').map_or(version, |(_, v)| v);
+    match (name, release) {
+        (Some(name), Some(release)) => format!("{name}-{version}-{release}"),
+        _ => printed.to_owned(),
+    }
+}
+
+/// The package in the same way.
 fn full_name(key: &str, package: &Installed) -> String {
     let version = package
         .version
@@ -314,6 +328,12 @@ mod tests {
             full_name("shadow-utils", &package),
             "shadow-utils-4.9-8.el9.x86_64"
         );
+        for printed in [
+            "shadow-utils-2:4.9-8.el9.x86_64",
+            "shadow-utils-4.9-8.el9.x86_64",
+        ] {
+            assert_eq!(without_epoch(printed), full_name("shadow-utils", &package));
+        }
         let line = line("shadow-utils=2:4.9-8.el9", &package);
         assert_eq!(spec_of(&line), "shadow-utils-4.9-8.el9.x86_64");
     }

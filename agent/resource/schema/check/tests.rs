@@ -38,6 +38,59 @@ const TABLE: &[(Check, &[&str], &[&str])] = &[
         &["", "9x", "Permit RootLogin", "a-b", "a.b"],
     ),
     (
+        Check::Karg,
+        &[
+            "audit=1",
+            "quiet",
+            "console=ttyS0,115200n8",
+            "module.key=a/b",
+        ],
+        &[
+            "", "=1", "-x", "a b", "a=\"b\"", "a=$b", "a=`b`", "a;b", "a\nb",
+        ],
+    ),
+    (
+        Check::Uri,
+        &[
+            "https://a.example/deb",
+            "file:/srv/apt",
+            "http://a:8080/$basearch/x?y",
+        ],
+        &[
+            "",
+            "a.example",
+            "https:/",
+            "https://u:p@a.example/",
+            "https://a b",
+            "gopher://a",
+            "https://a\nX: y",
+        ],
+    ),
+    (
+        Check::Suite,
+        &[
+            "bookworm",
+            "./",
+            "bookworm-updates",
+            "main",
+            "stable/updates",
+        ],
+        &["", "a b", "-x", "/x", "a\nb"],
+    ),
+    (
+        Check::Fingerprint,
+        &[
+            "0123456789abcdef0123456789ABCDEF01234567",
+            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        ],
+        &[
+            "",
+            "01234567",
+            "0123 4567 89ab cdef 0123 4567 89AB CDEF 0123 4567",
+            "g123456789abcdef0123456789abcdef01234567",
+        ],
+    ),
+    (
         Check::Glob,
         &["/var/log/*.gz", "~/.ssh/authorized_keys", "/a/[ab]?"],
         &["", "~", "~root/x", "var/log/*", "/a/../b"],

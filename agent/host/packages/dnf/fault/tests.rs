@@ -12,6 +12,8 @@ fn failed(code: i32, stderr: &str) -> Output {
 }
 
 const UNSIGNED: &str = "Package a-1-1.noarch.rpm is not signed\nError: GPG check FAILED\n";
+const NO_KEY: &str = "You have enabled checking of packages via GPG keys. This is a good thing.\nHowever, you do not have any \
+GPG public keys installed.\nusername:\n";
 const GONE: &str = "Errors during downloading metadata for repository 'r':\n  - Curl error (7): Couldn't connect to server for \
 http://127.0.0.1:9/x/repodata/repomd.xml [Failed to connect]\nError: Failed to download metadata for repo 'r': \
 Cannot download repomd.xml: All mirrors were tried\n";
@@ -31,6 +33,7 @@ fn faults_are_told_apart() {
         ),
         (1, UNSIGNED, Fault::Key),
         (1, wrong_key, Fault::Key),
+        (1, NO_KEY, Fault::Key),
         (1, excluded, Fault::Excluded),
         (1, "Error: Unable to find a match: a", Fault::Candidate),
         (1, LACKING, Fault::Candidate),
@@ -71,6 +74,10 @@ fn the_telling_lines_are_found() {
         (
             "no good\nerror: %prein(a-1-1.noarch) scriptlet failed, exit status 3\n",
             "%prein of a-1-1.noarch failed, exit status 3",
+        ),
+        (
+            NO_KEY,
+            "However, you do not have any GPG public keys installed.",
         ),
         ("no prefix\n\n", "no prefix"),
         ("", "it exited with 1 and said nothing"),
