@@ -269,7 +269,7 @@ fn only_debian_12_main_is_taken_from_the_hosts_sources() {
 fn cache_builds_once_and_throws_interrupted_builds_away() {
     let cache = tempfile::tempdir().unwrap();
     let get = |key: &str, text: &str, fails: bool| {
-        cache::entry_in(cache.path(), "thing", key, |dir| {
+        cache::entry_in(cache.path(), "thing", &cache::key(&[key]), |dir| {
             fs::write(dir.join("file"), text).map_err(|e| e.to_string())?;
             if fails {
                 Err("cut off".to_owned())
@@ -278,6 +278,11 @@ fn cache_builds_once_and_throws_interrupted_builds_away() {
             }
         })
     };
+    // Of another kind, whose name begins alike.
+    let others =
+        ["thing-else.lock", "thing-else-0123456789abcdef"].map(|name| cache.path().join(name));
+    fs::write(&others[0], "").unwrap();
+    fs::create_dir(&others[1]).unwrap();
     assert_eq!(get("1", "bad", true).unwrap_err(), "cut off");
     let first = get("1", "good", false).unwrap();
     assert!(first.built);
@@ -287,10 +292,8 @@ fn cache_builds_once_and_throws_interrupted_builds_away() {
     for key in ["2", "3", "4"] {
         assert!(get(key, "new", false).unwrap().built);
     }
-    assert!(
-        first.path.exists(),
-        "tests side by side use different entries"
-    );
+    assert!(first.path.exists(), "tests side by side use several");
     assert!(get("5", "new", false).unwrap().built);
     assert!(!first.path.exists(), "the oldest entry is removed");
+    assert!(others.iter().all(|other| other.exists()));
 }

@@ -89,11 +89,7 @@ fn remove_older(cache: &Path, kind: &str, keep: &Path) -> Result<()> {
     let mut others = Vec::new();
     for name in names {
         let name = name.map_err(|e| doing("listing", cache, &e))?;
-        let ours = name
-            .file_name()
-            .to_string_lossy()
-            .starts_with(&format!("{kind}-"));
-        if ours && name.path() != keep {
+        if is_entry(&name.file_name().to_string_lossy(), kind) && name.path() != keep {
             let made = name
                 .metadata()
                 .and_then(|m| m.modified())
@@ -107,4 +103,13 @@ fn remove_older(cache: &Path, kind: &str, keep: &Path) -> Result<()> {
         .iter()
         .skip(KEPT)
         .try_for_each(|(_, path)| remove(path))
+}
+
+/// Whether a name is `KIND-KEY`, finished or not: locks, and kinds whose names begin alike, are none of ours.
+fn is_entry(name: &str, kind: &str) -> bool {
+    let key = name
+        .strip_prefix(kind)
+        .and_then(|rest| rest.strip_prefix('-'));
+    let key = key.map(|key| key.strip_suffix(".partial").unwrap_or(key));
+    key.is_some_and(|key| key.len() == 16 && key.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
