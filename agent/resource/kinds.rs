@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, artifact, build_account,
-    cloud_init, directory, file, fips, forbidden, identity, image, kargs, module, package,
+    cloud_init, directory, file, fips, forbidden, identity, image, kargs, module, need, package,
     repository, script, scrub, selinux, sshd, swap, sysctl, trim, trust, unit, upgrade,
 };
 use crate::error::Result;
@@ -120,6 +120,7 @@ kinds! {
     Unit = unit,
     Image = image,
     Script = script,
+    Need = need,
     Scrub = scrub,
     BuildAccount = build_account,
     Selinux = selinux,

@@ -19,6 +19,7 @@ pub mod image;
 pub mod kargs;
 pub mod kinds;
 pub mod module;
+pub mod need;
 pub mod package;
 pub mod place;
 pub(crate) mod program;

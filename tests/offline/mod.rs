@@ -7,6 +7,7 @@ mod full;
 mod halfway;
 mod hostile;
 mod joined;
+mod needs;
 mod rke2;
 mod shipped;
 mod spoiled;
