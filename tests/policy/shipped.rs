@@ -1,6 +1,8 @@
 //! What is shipped: every profile loads, holds what it must, and is documented by examples that load.
 //! It is apart from the cases because these files are the product.
 
+use std::collections::BTreeSet;
+
 use nodeagent::policy::{Layer, Mistakes, Policy, Request, Sources, profiles, resolve};
 use serde_json::json;
 
@@ -168,4 +170,36 @@ fn the_examples_of_the_readme_load() {
     assert!(policy.entries.iter().any(|e| e.overrides.is_some()));
     let content = serde_json::to_string(&policy.entries).unwrap();
     assert!(content.contains("server ntp.example iburst") && content.contains("sh ${HOME}/edr.sh"));
+}
+
+/// Ids of what generalize does, as documents name them: the account's name differs by profile.
+fn operations() -> BTreeSet<String> {
+    let profiles = profiles(&Sources::shipped());
+    let entries = profiles.iter().flat_map(|name| shipped(name).entries);
+    let kinds = ["scrub", "forbidden", "trim", "build-account", "identity"];
+    let ours = entries.filter(|entry| kinds.contains(&entry.resource.kind()));
+    ours.map(|entry| match entry.resource.kind() {
+        "build-account" => "build-account".to_owned(),
+        _ => entry.id,
+    })
+    .collect()
+}
+
+#[test]
+fn the_page_on_generalize_names_each_operation_and_no_other() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/generalize.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let words = page.split('`').skip(1).step_by(2);
+    let named: BTreeSet<String> = words
+        .filter(|word| {
+            !word.contains([' ', '=', '/', '.', '{'])
+                && (word.contains(':') || *word == "build-account")
+        })
+        .filter(|word| !word.contains("::") && !matches!(*word, "swap:off" | "scrub:NAME"))
+        .map(str::to_owned)
+        .collect();
+    let missing: Vec<_> = operations().difference(&named).cloned().collect();
+    assert_eq!(missing, Vec::<String>::new(), "the page does not name them");
+    let excess: Vec<_> = named.difference(&operations()).cloned().collect();
+    assert_eq!(excess, Vec::<String>::new(), "no profile has them");
 }
