@@ -3,8 +3,9 @@
 
 mod hardening;
 mod images;
+mod rke2;
 mod schema;
-mod shipped;
+pub(crate) mod shipped;
 mod verbs;
 
 use std::collections::BTreeMap;

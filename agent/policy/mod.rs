@@ -7,6 +7,7 @@ pub mod image_name;
 pub mod json_schema;
 pub mod layers;
 pub mod load;
+pub mod lock;
 pub mod read;
 
 mod advice;

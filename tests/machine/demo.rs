@@ -22,6 +22,13 @@ mod stages;
 mod story;
 #[path = "demo/summary.rs"]
 mod summary;
+#[path = "../support/tarball.rs"]
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "shared with the tests, which may panic"
+)]
+mod tarball;
 #[path = "demo/traces.rs"]
 mod traces;
 

@@ -2,30 +2,11 @@
 //! It is separate because the program that is installed really runs there and says which version it is.
 
 use std::path::Path;
-use std::process::Command;
 
 use crate::support::offline::{Mini, code, json};
 use crate::support::tarball::{self, VERSION};
 
 const KILLALL: &str = "usr/local/bin/rke2-killall.sh";
-
-/// A program that runs without a library, as RKE2's does.
-fn program(version: &str) -> Vec<u8> {
-    let dir = tempfile::tempdir().unwrap();
-    let (source, made) = (dir.path().join("rke2.c"), dir.path().join("rke2"));
-    let text = format!(
-        "#include <stdio.h>\nint main(void) {{ puts(\"rke2 version {version} (0123abc)\"); return 0; }}\n"
-    );
-    std::fs::write(&source, text).unwrap();
-    let done = Command::new("cc")
-        .arg("-static")
-        .arg("-o")
-        .args([&made, &source])
-        .status()
-        .unwrap();
-    assert!(done.success());
-    std::fs::read(made).unwrap()
-}
 
 /// A tree with a release whose program says one version, and whose files are all of another.
 fn tree(says: &str) -> Mini {
@@ -34,15 +15,7 @@ fn tree(says: &str) -> Mini {
     for dir in ["proc", "sys", "dev", "run", "tmp"] {
         std::fs::create_dir_all(mini.path().join(dir)).unwrap();
     }
-    let whole = tarball::bundle(VERSION).0;
-    // Its first file is the directory, the second the program of the other tests.
-    let rest = whole[1536..].to_vec();
-    let program = [program(says), VERSION.as_bytes().to_vec()].concat();
-    let bundle = tarball::Tarball::default().file("bin/rke2", 0o755, &program);
-    let bundle = tarball::Tarball([bundle.0, rest].concat()).end();
-    let mut files = tarball::whole();
-    files[0].1 = tarball::gzip(&bundle);
-    tarball::release(&mini.path().join("tmp/rke2-artifacts"), &files);
+    tarball::running_release(&mini.path().join("tmp/rke2-artifacts"), says);
     mini
 }
 

@@ -8,6 +8,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
+use std::process::Command;
 
 /// The version of the releases made here.
 pub(crate) const VERSION: &str = "v1.28.15+rke2r1";
@@ -224,4 +225,33 @@ pub(crate) fn whole() -> Vec<(&'static str, Vec<u8>)> {
             b"docker.io/rancher/x\n".to_vec(),
         ),
     ]
+}
+
+/// A program that runs without a library, as RKE2's does.
+fn program(version: &str) -> Vec<u8> {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, made) = (dir.path().join("rke2.c"), dir.path().join("rke2"));
+    let text = format!(
+        "#include <stdio.h>\nint main(void) {{ puts(\"rke2 version {version} (0123abc)\"); return 0; }}\n"
+    );
+    std::fs::write(&source, text).unwrap();
+    let done = Command::new("cc")
+        .arg("-static")
+        .arg("-o")
+        .args([&made, &source])
+        .status()
+        .unwrap();
+    assert!(done.success());
+    std::fs::read(made).unwrap()
+}
+
+/// A whole release whose program really runs and says one version; everything else is of [`VERSION`].
+pub(crate) fn running_release(dir: &Path, says: &str) {
+    // The first entry is the directory, the second the script that other tests have for a program.
+    let rest = bundle(VERSION).0.split_off(1536);
+    let program = [program(says), VERSION.as_bytes().to_vec()].concat();
+    let bundle = Tarball::default().file("bin/rke2", 0o755, &program);
+    let mut files = whole();
+    files[0].1 = gzip(&Tarball([bundle.0, rest].concat()).end());
+    release(dir, &files);
 }

@@ -10,7 +10,14 @@ use std::{
 };
 
 /// The profile the demo bakes.
-pub(crate) const PROFILE: &str = "debian12-base";
+pub(crate) const PROFILE: &str = "rke2-debian12";
+/// What this build sets: its own account, and where the files of RKE2's release lie.
+pub(crate) const SETTINGS: [&str; 4] = [
+    "--set",
+    "build_account=packer",
+    "--set",
+    "rke2_artifacts=/var/tmp/rke2-artifacts",
+];
 /// Where the binary is put in the build machine; the bake itself installs it.
 pub(crate) const UPLOADED: &str = "/run/nodeagent-upload/nodeagent";
 /// Where the bake has installed it.

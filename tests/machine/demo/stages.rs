@@ -2,12 +2,13 @@
 //! Separate from `main` so that the order of the whole job can be read on one screen.
 
 use crate::{
-    agent::{self, Caller, INSTALLED, PROFILE, UPLOADED},
+    agent::{self, Caller, INSTALLED, PROFILE, SETTINGS, UPLOADED},
     identity::Identity,
     nodes,
     story::Story,
     summary::{Bake, Plan, Sealed, Summary},
     support::machine::{Result, doing, nspawn::Machine, pool, rootfs, run, seed::Seed, tree::Tree},
+    tarball,
     traces::{self, BUILDER, KEY_COMMENT},
 };
 use std::{
@@ -114,6 +115,9 @@ impl Demo<'_> {
         story.stage("soil", "build machine: leave a builder's traces", || {
             machine.ok(&["sh", "-c", include_str!("dirt.sh")])?;
             machine.copy_in(self.binary, UPLOADED, "0755")?;
+            // A release made for this: its program runs and says its version, its images are tiny.
+            let release = tree.path().join("var/tmp/rke2-artifacts");
+            tarball::running_release(&release, tarball::VERSION);
             let traces = traces::of_builder(&tree.path(), builder)?.len();
             // The same search must find nothing in the image: it has to find something here.
             if traces < 10 {
@@ -125,15 +129,18 @@ impl Demo<'_> {
 
     fn plan(&self, story: &mut Story, machine: &Machine) -> Result<Plan> {
         story.stage("plan", "nodeagent plan", || {
-            let argv = [UPLOADED, "plan", "--profile", PROFILE, "--json"];
-            let exit = self.caller.machine(machine, "plan", &argv)?.exit;
+            let argv = [
+                &[UPLOADED, "plan", "--profile", PROFILE, "--json"],
+                &SETTINGS[..],
+            ];
+            let exit = self.caller.machine(machine, "plan", &argv.concat())?.exit;
             Ok((Plan { exit }, format!("exit {exit}")))
         })
     }
 
     fn bake(&self, story: &mut Story, machine: &Machine, key: &str, program: &str) -> Result<Bake> {
         story.stage(key, &format!("nodeagent {}", key.replace('_', " ")), || {
-            let argv = [
+            let bake = [
                 program,
                 "bake",
                 "--profile",
@@ -141,6 +148,7 @@ impl Demo<'_> {
                 "--build-machine",
                 "--json",
             ];
+            let argv = [&bake, &SETTINGS[..]].concat();
             let report = self.caller.machine(machine, key, &argv)?.expect_exit(0)?;
             let (changes, seconds) = (report.number("changes")?, report.seconds("seconds")?);
             Ok((Bake { changes, seconds }, format!("{changes} changes")))

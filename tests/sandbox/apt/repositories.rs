@@ -6,7 +6,7 @@ use crate::sandbox::{PROGRAM, debian};
 use crate::support::machine::tree::Tree;
 use crate::support::openpgp::Signer;
 use nodeagent::error::Result;
-use nodeagent::host::{Context, Host, PackageRequest, Packages as _, Where};
+use nodeagent::host::{Context, Host, PackageRequest, Where};
 use nodeagent::resource::repository::Repository;
 use nodeagent::resource::{Kind as _, Place};
 use std::path::Path;

@@ -4,6 +4,7 @@
 mod faults;
 mod install;
 mod offline;
+mod profile;
 mod torn;
 mod versions;
 
