@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::{Io, output, setup};
+use super::{Io, image_name, output, setup};
 use crate::error::{Context as _, Error, Exit, Result};
 use crate::host::Root;
 use crate::host::root::sha256;
@@ -15,12 +15,18 @@ use crate::record::{MANIFEST, seal};
 /// Arguments of `manifest`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  nodeagent manifest\n  nodeagent manifest --json | jq .kubernetes.version\n  nodeagent --root /mnt/image manifest"
+    after_help = "Examples:\n  nodeagent manifest\n  nodeagent manifest --json | jq .kubernetes.version\n  nodeagent --root /mnt/image manifest\n  nodeagent --root /mnt/image manifest --image-name"
 )]
 pub struct ManifestArgs {
     /// Print the manifest's own bytes instead of a summary.
     #[arg(long)]
     pub json: bool,
+    /// Print the image's name alone, made by the policy's pattern `image_name`.
+    #[arg(long, conflicts_with = "json")]
+    pub image_name: bool,
+    /// The number for a pattern with {N}.
+    #[arg(long, value_name = "N", requires = "image_name")]
+    pub number: Option<u32>,
 }
 
 /// Prints it.
@@ -33,11 +39,15 @@ pub fn run(args: &ManifestArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<
     as_sealed(&root, &bytes)?;
     if args.json {
         io.out.write_all(&bytes).context(|| output::STDOUT)?;
-    } else {
-        let manifest: Manifest =
-            serde_json::from_slice(&bytes).context(|| format!("read {MANIFEST} as a manifest"))?;
-        output::text(io, &summary(&manifest))?;
+        return Ok(Exit::Ok);
     }
+    let manifest: Manifest =
+        serde_json::from_slice(&bytes).context(|| format!("read {MANIFEST} as a manifest"))?;
+    let text = match args.image_name {
+        true => image_name::name(&root, &manifest, args.number)? + "\n",
+        false => summary(&manifest),
+    };
+    output::text(io, &text)?;
     Ok(Exit::Ok)
 }
 

@@ -5,6 +5,7 @@ pub mod bake;
 pub mod completions;
 pub mod firstboot;
 pub mod generalize;
+pub mod image_name;
 pub mod manifest;
 pub mod output;
 pub mod plan;

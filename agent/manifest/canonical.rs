@@ -41,6 +41,22 @@ pub fn rfc3339(seconds: u64) -> String {
     )
 }
 
+/// Seconds since 1970 of a time as `rfc3339` writes it; none for any other text.
+pub fn seconds(text: &str) -> Option<u64> {
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    // Eras of 400 years that begin in March, as in `civil`.
+    let from_march = (month + 9) % 12;
+    let year_in_march = year.checked_sub(u64::from(month <= 2))?;
+    let (era, year_of_era) = (year_in_march / 400, year_in_march % 400);
+    let day_of_year = (153 * from_march + 2) / 5 + day.checked_sub(1)?;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = (era * 146_097 + day_of_era).checked_sub(719_468)?;
+    let found = days * 86_400 + hour * 3600 + minute * 60 + second;
+    (rfc3339(found) == text).then_some(found)
+}
+
 /// Proleptic Gregorian date of days since 1970-01-01, by eras of 400 years that begin in March.
 fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
@@ -74,6 +90,22 @@ mod tests {
         ];
         for (seconds, text) in table {
             assert_eq!(rfc3339(seconds), text);
+            assert_eq!(super::seconds(text), Some(seconds));
+        }
+    }
+
+    #[test]
+    fn only_a_time_that_exists_has_seconds() {
+        for text in [
+            "",
+            "2026-02-30T00:00:00Z",
+            "2026-04-07T11:27:14+02:00",
+            "1969-12-31T23:59:59Z",
+            "0000-00-00T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "yesterday",
+        ] {
+            assert_eq!(seconds(text), None, "{text}");
         }
     }
 

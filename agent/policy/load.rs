@@ -7,6 +7,7 @@ use super::content::Shelf;
 use super::diagnostic::{Diagnostic, Mistakes, Position, Severity};
 use super::entry::{InventoryRules, Policy, Requires, Variable};
 use super::fragment::{Content, Draft, Fragment};
+use super::image_name;
 use super::layers::{Fate, Sources, Stack};
 use super::lock::Lock;
 use super::merge::{Merge, add_rules, exceptions};
@@ -113,6 +114,7 @@ impl Loader<'_> {
             .map(|(_, f)| f)
             .collect();
         let mut env = settle(&self.settings(&chosen), &mut out);
+        out.extend(image_name::wrong(&env));
         let others = fragments.iter().filter(|(c, _)| !*c);
         for (_, fragment) in others.clone() {
             for name in fragment

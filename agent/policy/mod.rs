@@ -3,6 +3,7 @@
 
 pub mod diagnostic;
 pub mod entry;
+pub mod image_name;
 pub mod json_schema;
 pub mod layers;
 pub mod load;

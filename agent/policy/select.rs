@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::content::Shelf;
 use super::diagnostic::Diagnostic;
 use super::fragment::Fragment;
+use super::image_name;
 use super::layers::{Fate, Stack};
 use super::nearest::{list, nearest};
 use super::profile::Profile;
@@ -65,7 +66,7 @@ pub(crate) fn choose<'a>(
 pub(crate) fn unused(env: &Env, used: &BTreeSet<String>) -> Vec<Diagnostic> {
     env.known
         .iter()
-        .filter(|(name, _)| !used.contains(*name))
+        .filter(|(name, _)| !used.contains(*name) && *name != image_name::VARIABLE)
         .map(|(name, known)| {
             let message = format!("the variable `{name}` is used by no entry");
             Diagnostic::warning(known.declared.clone(), message).help(format!(

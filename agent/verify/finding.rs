@@ -38,6 +38,29 @@ impl Status {
     }
 }
 
+/// How soon an image is to be baked anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Urgency {
+    /// With the next one that is due.
+    Low,
+    /// Soon.
+    Medium,
+    /// At once.
+    High,
+}
+
+impl Urgency {
+    /// The word used in output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Urgency::Low => "low",
+            Urgency::Medium => "medium",
+            Urgency::High => "high",
+        }
+    }
+}
+
 /// One check and how it ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
@@ -57,6 +80,9 @@ pub struct Finding {
     /// What was not judged, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<Remark>,
+    /// Of a reason to bake anew: how soon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub urgency: Option<Urgency>,
     /// The exception that covers it, or the one that no longer does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exception: Option<Exception>,
@@ -73,6 +99,7 @@ impl Finding {
             origin: "nodeagent".to_owned(),
             differences: Vec::new(),
             remarks: Vec::new(),
+            urgency: None,
             exception: None,
         }
     }

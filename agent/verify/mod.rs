@@ -4,6 +4,7 @@
 pub mod finding;
 pub mod integrity;
 pub mod inventory;
+pub mod rebake;
 
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ use crate::plan::{Ended, Item, Plan};
 use crate::policy::Policy;
 use crate::resource::{Diff, Place};
 
-pub use finding::{Counts, Finding, Status};
+pub use finding::{Counts, Finding, Status, Urgency};
 
 /// The verdict over a machine or tree.
 #[derive(Debug, Serialize)]
@@ -118,6 +119,7 @@ fn finding_of(item: &Item, place: Place) -> Finding {
         origin: item.origin.clone(),
         differences,
         remarks,
+        urgency: None,
         exception: None,
     }
 }

@@ -1,6 +1,7 @@
 //! A miniature unbooted tree and the real binary that works on it.
 //! It is separate because the command line, the seal and the hostile trees are all tested on it.
 
+use nodeagent::policy::{Policy, Request, Sources, resolve};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -102,6 +103,18 @@ impl Mini {
         args.extend(more);
         self.run(&args)
     }
+}
+
+/// A shipped profile as `policy check` reads it: what waits for a variable's value is left out.
+pub(crate) fn shipped(profile: &str, sets: &[&str]) -> Policy {
+    let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+    let request = Request {
+        profile,
+        sets: &sets,
+        self_sha256: &"0".repeat(64),
+        unset_is_fine: true,
+    };
+    resolve(&Sources::shipped(), &request).unwrap().policy
 }
 
 /// The binary, with nothing of the test's environment but a fixed build time.

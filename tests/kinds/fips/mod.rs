@@ -14,7 +14,7 @@ use nodeagent::resource::fips::{Fips, Mode};
 use nodeagent::resource::{Kind as _, Place};
 
 use super::{Bench, lines, steps};
-use crate::support::offline::{command, json};
+use crate::support::offline::shipped;
 
 const REQUIRED: Fips = Fips {
     enabled: true,
@@ -267,11 +267,9 @@ fn a_tool_that_fails_is_named_with_its_last_word_and_the_next_step() {
 fn one_variable_of_every_rke2_profile_asks_for_it() {
     for profile in ["rke2-rocky9", "rke2-ubuntu2204", "rke2-debian12"] {
         for (set, want) in [(None, false), (Some("fips_enabled=true"), true)] {
-            let mut args = vec!["policy", "show", "--profile", profile, "--json"];
-            args.extend(set.iter().flat_map(|set| ["--set", set]));
-            let shown = json(&command(&args).output().unwrap());
-            let entries = shown["entries"].as_array().unwrap();
-            let fips = entries.iter().find(|e| e["id"] == "fips:mode").unwrap();
+            let policy = shipped(profile, set.as_slice());
+            let fips = policy.entries.iter().find(|e| e.id == "fips:mode");
+            let fips = serde_json::to_value(&fips.unwrap().resource).unwrap();
             assert_eq!(
                 (&fips["enabled"], &fips["mode"]),
                 (&want.into(), &"require".into())
