@@ -54,7 +54,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::optional(
         "unsigned",
         Type::Bool,
-        "true: nothing from here is signed; shown by every verify. Default: false.",
+        "true: nothing from here is signed; plan and verify --json remark it. Default: false.",
     ),
 ];
 

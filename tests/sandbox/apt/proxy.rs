@@ -10,6 +10,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 const PASSWORD: &str = "hunter2secret";
+/// Nothing listens on the discard port of the loopback.
+const NOBODY: &str = "http://127.0.0.1:9";
 
 /// Answers requests for packages.example with files of a folder and remembers what was asked.
 fn serve(stream: TcpStream, folder: &Path, heard: &Mutex<Vec<String>>) -> std::io::Result<()> {
@@ -67,7 +69,7 @@ fn holding(root: &Path, text: &[u8]) -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_callers_proxy_is_used_and_leaves_no_trace() {
+fn the_callers_proxy_is_used_once_and_leaves_no_trace() {
     let tree = tree("apt-proxy");
     let root = tree.path();
     sources(
@@ -113,20 +115,19 @@ fn the_callers_proxy_is_used_and_leaves_no_trace() {
         "schema = 1\ndescription = \"x\"\nproven = false\nfragments = [\"90-tiny.toml\"]\n\
          [requires]\nfamily = \"debian\"\nversion = \"12\"\narch = [\"x86_64\", \"aarch64\"]\n",
     );
-    let bake = |proxy: &str| {
+    let agent = |proxy: &str, args: &[&str]| {
         let mut command = Command::new(PROGRAM);
+        command.arg("--root").arg(&root).args(args);
         command
-            .arg("--root")
-            .arg(&root)
-            .args(["bake", "--profile", "proxied", "--policy"]);
-        command
-            .arg(policy.path())
             .env("http_proxy", proxy)
             .env("no_proxy", "localhost");
         let out = command.output().unwrap();
         let said = [out.stdout, out.stderr].concat();
         (out.status.code().unwrap(), String::from_utf8(said).unwrap())
     };
+    let from = policy.path().to_str().unwrap();
+    let choice = ["--profile", "proxied", "--policy", from];
+    let bake = |proxy: &str| agent(proxy, &[&["bake"], &choice[..]].concat());
     let (code, said) = bake(&proxy);
     assert_eq!(code, 0, "{said}");
     assert!(!said.contains(PASSWORD), "{said}");
@@ -142,7 +143,26 @@ fn the_callers_proxy_is_used_and_leaves_no_trace() {
         holding(&root, b"YnVpbGRlcjpodW50ZXIyc2VjcmV0"),
         Vec::<PathBuf>::new()
     );
-    // The second bake asks nobody.
-    let (code, said) = bake("http://127.0.0.1:9");
-    assert_eq!(code, 0, "{said}");
+    // The second bake asks nobody, and has nothing to do unless somebody asks.
+    let (code, said) = bake(NOBODY);
+    assert!(code == 0 && said.contains("0 changes"), "{said}");
+    let plan = [&["plan", "--refresh"], &choice[..]].concat();
+    let (code, said) = agent(NOBODY, &plan);
+    assert!(
+        code == 3 && said.contains("asked anew by --refresh"),
+        "{said}"
+    );
+    // An image keeps no lists, and is judged all the same.
+    std::fs::remove_dir_all(root.join("var/lib/apt/lists")).unwrap();
+    for verb in [&["generalize"][..], &["verify"]] {
+        let (code, said) = agent(NOBODY, verb);
+        assert_eq!(code, 0, "{verb:?}: {said}");
+    }
+    let stamp = root.join("etc/packer-build/upgrade.json");
+    std::fs::remove_file(stamp).unwrap();
+    let (code, said) = agent(NOBODY, &["verify"]);
+    assert!(
+        code == 3 && said.contains("never upgraded by a bake"),
+        "{said}"
+    );
 }
