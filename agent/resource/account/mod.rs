@@ -148,7 +148,8 @@ impl Kind for Account {
     fn faults(&self) -> Vec<Fault> {
         let number = |name: &str| name.bytes().all(|b| b.is_ascii_digit());
         let mut faults = Vec::new();
-        for (field, name) in [("name", self.name.as_str()), ("group", self.group())] {
+        let group = self.group.as_deref().unwrap_or("root");
+        for (field, name) in [("name", self.name.as_str()), ("group", group)] {
             if number(name) {
                 let message = format!("`{field}` is a number");
                 let help = "name it; a number goes into `uid` or `gid`";
