@@ -87,6 +87,46 @@ fn the_base_profile_holds_what_both_sources_ask_for() {
     }
 }
 
+#[test]
+fn the_golden_profiles_upgrade_and_fall_back() {
+    for profile in ["rke2-debian12", "rke2-ubuntu2204", "rke2-rocky9"] {
+        let policy = shipped(profile);
+        let fact = |id: &str| {
+            let entry = policy.entries.iter().find(|e| e.id == id);
+            serde_json::to_value(&entry.unwrap_or_else(|| panic!("{id} is missing")).resource)
+                .unwrap()
+        };
+        assert_eq!(fact("upgrade:all")["enabled"], true, "{profile}");
+        assert_eq!(fact("trust:site-ca")["file"], "", "{profile}");
+    }
+    let request = Request {
+        profile: "rke2-ubuntu2204",
+        self_sha256: SELF,
+        unset_is_fine: true,
+        sets: &[
+            "package_dir=/tmp/packer-debs".to_owned(),
+            "upgrade=false".to_owned(),
+        ],
+    };
+    let policy = resolve(&Sources::shipped(), &request).unwrap().policy;
+    let entries = policy.entries.iter();
+    let all = entries.map(|entry| serde_json::to_value(&entry.resource).unwrap());
+    let packages: Vec<_> = all
+        .clone()
+        .filter(|json| json["kind"] == "package")
+        .collect();
+    assert!(packages.len() >= 10);
+    assert!(
+        packages
+            .iter()
+            .all(|json| json["offline"] == "/tmp/packer-debs")
+    );
+    assert!(
+        all.clone()
+            .any(|json| json["kind"] == "upgrade" && json["enabled"] == false)
+    );
+}
+
 /// The TOML examples of the README.
 fn examples() -> Vec<String> {
     let text = &Sources::shipped().layers[0].files["README.md"];

@@ -139,7 +139,7 @@ impl Kind for Repository {
 
     fn observe(&self, host: &Host) -> Result<Seen> {
         let manager = host.packages.manager()?;
-        let key = match self.text(&self.key_path(manager), host)? {
+        let key = match text(&self.key_path(manager), host)? {
             None => KeySeen::Absent,
             Some(Text { safe: false, .. }) => {
                 KeySeen::Unusable("a file that not only root may write".to_owned())
@@ -148,7 +148,7 @@ impl Kind for Repository {
         };
         Ok(Seen {
             manager,
-            source: self.text(&self.source_path(manager), host)?,
+            source: text(&self.source_path(manager), host)?,
             key,
             given: match self.given(host)? {
                 None => KeySeen::Absent,
@@ -248,21 +248,22 @@ impl Repository {
             ),
         }
     }
+}
 
-    fn text(&self, path: &str, host: &Host) -> Result<Option<Text>> {
-        let Some(meta) = host.root.meta(path)? else {
-            return Ok(None);
-        };
-        let safe = meta.kind == FileKind::File && meta.uid == 0 && meta.mode & 0o022 == 0;
-        let text = match meta.kind {
-            FileKind::File => host.root.read(path)?.unwrap_or_default(),
-            _ => Vec::new(),
-        };
-        Ok(Some(Text {
-            text: String::from_utf8_lossy(&text).into_owned(),
-            safe,
-        }))
-    }
+/// One of our files as it is.
+fn text(path: &str, host: &Host) -> Result<Option<Text>> {
+    let Some(meta) = host.root.meta(path)? else {
+        return Ok(None);
+    };
+    let safe = meta.kind == FileKind::File && meta.uid == 0 && meta.mode & 0o022 == 0;
+    let text = match meta.kind {
+        FileKind::File => host.root.read(path)?.unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    Ok(Some(Text {
+        text: String::from_utf8_lossy(&text).into_owned(),
+        safe,
+    }))
 }
 
 fn judged(read: std::result::Result<PublicKey, String>) -> KeySeen {

@@ -110,7 +110,7 @@ mod tests {
         ];
         for (running, installed, want) in table {
             let installed: Vec<String> = installed.iter().map(|s| (*s).to_owned()).collect();
-            let found = newest(running, &installed, |a, b| a.cmp(b));
+            let found = newest(running, &installed, Ord::cmp);
             assert_eq!(found.as_deref(), want, "{running}");
         }
     }

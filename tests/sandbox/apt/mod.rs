@@ -4,7 +4,9 @@
 mod faults;
 mod install;
 mod offline;
+mod proxy;
 mod repositories;
+mod trust;
 mod upgrade;
 mod versions;
 

@@ -8,7 +8,7 @@ use super::fault::{self, Fault};
 use super::{Dnf, hold};
 use crate::error::{Error, Result};
 use crate::host::packages::{Installed, PackageRequest};
-use crate::host::{Cmd, Output, Packages as _};
+use crate::host::{Cmd, Output, Packages as _, environment};
 
 /// How often a command that may succeed later is tried.
 const TRIES: u32 = 3;
@@ -38,7 +38,9 @@ pub(super) fn dnf<S: Into<String>>(verb: &str, args: impl IntoIterator<Item = S>
     let argv = head
         .map(str::to_owned)
         .chain(args.into_iter().map(Into::into));
-    Cmd::new(argv).env("LANG", "C.UTF-8").timeout(INSTALL)
+    let mut cmd = Cmd::new(argv).env("LANG", "C.UTF-8").timeout(INSTALL);
+    cmd.env.extend(environment::proxies());
+    cmd
 }
 
 /// Arguments of `dnf install` for the wanted packages; `excludes` are the patterns in force.
