@@ -3,6 +3,7 @@
 
 mod hardening;
 mod images;
+mod rocky;
 mod schema;
 mod shipped;
 mod verbs;
