@@ -158,8 +158,12 @@ impl Error {
         let mut text = self.doing.clone();
         let mut next = std::error::Error::source(self);
         while let Some(cause) = next {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
+            let said = cause.to_string();
+            // Some libraries' errors say their cause's words themselves.
+            if !text.ends_with(&said) {
+                text.push_str(": ");
+                text.push_str(&said);
+            }
             next = cause.source();
         }
         text
@@ -262,5 +266,8 @@ mod tests {
         assert_eq!(outer.exit(), Exit::Refused);
         assert_eq!(outer.one_line(), "bake: write /x");
         assert_eq!(outer.next_step(), Some("remount it"));
+        let said = Error::host("no such file");
+        let twice = Error::host("connect: no such file").because(said);
+        assert_eq!(twice.one_line(), "connect: no such file");
     }
 }

@@ -20,6 +20,7 @@ mod layering;
 mod machine;
 mod offline;
 mod packaging;
+mod pin;
 mod policy;
 mod sandbox;
 mod scrub;

@@ -3,9 +3,10 @@
 
 mod hardening;
 mod images;
+mod rke2;
 mod rocky;
 mod schema;
-mod shipped;
+pub(crate) mod shipped;
 mod verbs;
 
 use std::collections::BTreeMap;

@@ -1,7 +1,8 @@
-//! `policy`: checks policies, shows one merged, prints the JSON Schema. The host is never touched.
+//! `policy`: checks policies, shows one merged, pins images, prints the JSON Schema. The host is never touched.
 //! It is separate because it needs no machine that the policy is for: it runs on a laptop and in CI.
 
 mod check;
+mod pin;
 mod show;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ enum PolicyVerb {
     Check(CheckArgs),
     /// Show a profile as it is used: all fragments merged, every value resolved.
     Show(ShowArgs),
+    /// Ask registries what the tags of images stand for now, and write images.lock.
+    Pin(pin::PinArgs),
     /// Print the JSON Schema, for editors and for CI.
     Schema(SchemaArgs),
 }
@@ -104,6 +107,7 @@ pub fn run(args: &PolicyArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Ex
     match &args.verb {
         PolicyVerb::Check(args) => check::run(args, io),
         PolicyVerb::Show(args) => show(args, io),
+        PolicyVerb::Pin(args) => pin::run(args, io),
         PolicyVerb::Schema(args) => {
             let schema = match args.of {
                 SchemaOf::Fragment => fragment_schema(),

@@ -20,6 +20,7 @@ pub mod kernel;
 pub mod live;
 pub mod notes;
 pub mod packages;
+pub mod registry;
 pub mod root;
 pub mod signals;
 pub mod systemd;

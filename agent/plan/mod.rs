@@ -5,7 +5,7 @@ pub mod show;
 
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::observe::Observation;
 use crate::policy::{Entry, Policy};
 use crate::resource::{Action, Diff, Difference, ENTRY, Observed, Phase, Place, Remark};
@@ -206,7 +206,7 @@ impl Plan {
 fn item(index: usize, entry: &Entry, seen: &Result<Observed>, place: Place) -> Item {
     let mut diff = match seen {
         Ok(observed) => entry.resource.diff(observed, place),
-        Err(error) => could_not_look(&error.one_line()),
+        Err(error) => could_not_look(error),
     };
     if !entry.enforce {
         diff.actions.clear();
@@ -230,9 +230,11 @@ fn item(index: usize, entry: &Entry, seen: &Result<Observed>, place: Place) -> I
     }
 }
 
-fn could_not_look(why: &str) -> Diff<Action> {
+/// The reason, and what a person can do about it.
+fn could_not_look(error: &Error) -> Diff<Action> {
     let mut diff = Diff::default();
-    diff.unknown("observation", why);
+    let next = error.next_step().map(|next| format!(" (next: {next})"));
+    diff.unknown("observation", error.one_line() + &next.unwrap_or_default());
     diff
 }
 

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use include_dir::{Dir, include_dir};
 
 use super::diagnostic::{Diagnostic, Position};
+use super::lock::LOCK;
 use super::nearest::nearest;
 use super::source::Source;
+use crate::host::root::sha256;
 
 /// Where a site's own fragments lie.
 pub const SITE_DIR: &str = "/etc/nodeagent/policy.d";
@@ -77,6 +79,13 @@ impl Sources {
         self.layers.push(layer);
         self
     }
+
+    /// Leaves out all lock files: images then have their tags.
+    pub fn forget_locks(&mut self) {
+        for layer in &mut self.layers {
+            layer.files.remove(LOCK);
+        }
+    }
 }
 
 fn collect(dir: &Dir<'_>, files: &mut BTreeMap<String, Vec<u8>>) {
@@ -122,11 +131,20 @@ pub(crate) struct Stack {
     pub(crate) unread: BTreeSet<String>,
     /// Profiles by name; the topmost of each.
     pub(crate) profiles: BTreeMap<String, Source>,
+    /// The topmost lock file; an empty one masks those below.
+    pub(crate) lock: Option<Source>,
     /// Mistakes.
     pub(crate) out: Vec<Diagnostic>,
 }
 
 impl Stack {
+    /// The lock file and its digest, as provenance shows it.
+    pub(crate) fn lock_line(&self) -> Option<String> {
+        let source = self.lock.as_ref()?;
+        let digest = sha256(source.text.as_bytes());
+        Some(format!("{} sha256:{digest}", source.shown))
+    }
+
     /// Lays the layers over each other.
     pub(crate) fn build(sources: &Sources) -> Self {
         let mut stack = Self::default();
@@ -141,10 +159,15 @@ impl Stack {
                         }
                         Err(mistake) => stack.out.push(*mistake),
                     },
+                    Role::Lock if bytes.trim_ascii().is_empty() => stack.lock = None,
+                    Role::Lock => match Source::new(&shown, bytes) {
+                        Ok(source) => stack.lock = Some(source),
+                        Err(mistake) => stack.out.push(*mistake),
+                    },
                     Role::Other => {}
                     Role::Stray => stack.out.push(
                         Diagnostic::warning(Position::file(shown), "this file is not read").help(
-                            "a policy folder holds NAME.toml, profiles/NAME.toml, rootfs/… and *.md",
+                            "a policy folder holds NAME.toml, profiles/NAME.toml, rootfs/…, images.lock and *.md",
                         ),
                     ),
                 }
@@ -200,6 +223,7 @@ impl Stack {
 enum Role<'a> {
     Fragment,
     Profile(&'a str),
+    Lock,
     Other,
     Stray,
 }
@@ -208,6 +232,7 @@ fn role(path: &str) -> Role<'_> {
     let toml = |name: &'_ str| name.strip_suffix(".toml").is_some() && !name.starts_with('.');
     match path.split_once('/') {
         None if toml(path) => Role::Fragment,
+        None if path == LOCK => Role::Lock,
         None if path.strip_suffix(".md").is_some() => Role::Other,
         Some(("profiles", name)) if toml(name) && !name.contains('/') => {
             Role::Profile(name.trim_end_matches(".toml"))

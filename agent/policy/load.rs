@@ -10,6 +10,7 @@ use super::diagnostic::{Diagnostic, Mistakes, Position, Severity};
 use super::entry::{InventoryRules, Policy, Requires, Variable};
 use super::fragment::{Content, Draft, Fragment};
 use super::layers::{Fate, Sources, Stack};
+use super::lock::Lock;
 use super::merge::{Merge, exceptions, words};
 use super::profile::Profile;
 use super::select::{choose, no_profile, read_aside, unused};
@@ -131,7 +132,9 @@ impl Loader<'_> {
         }
         // What is missing may stand in the part that was not understood.
         let whole = self.stack.unread.is_empty() && fragments.iter().all(|(_, f)| f.whole);
-        let mut gathered = gather(&chosen, &env, &mut files, &mut out);
+        let mut lock = Lock::read(self.stack.lock.as_ref());
+        let mut gathered = gather(&chosen, &env, (&mut files, &mut lock), &mut out);
+        out.append(&mut lock.out);
         gathered.merge.overrides();
         gathered.merge.disagreements();
         if whole {
@@ -229,6 +232,7 @@ impl Loader<'_> {
                     format!("{} sha256:{digest}", f.source.shown),
                 )
             })
+            .chain(self.stack.lock_line().map(|line| ("", line)))
             .chain(masked.map(|(name, by)| (name.as_str(), format!("{name} masked by {by}"))))
             .collect();
         lines.sort();
@@ -239,7 +243,7 @@ impl Loader<'_> {
 fn gather(
     chosen: &[&Fragment<'_>],
     env: &Env,
-    files: &mut Shelf<'_>,
+    (files, lock): (&mut Shelf<'_>, &mut Lock),
     out: &mut Vec<Diagnostic>,
 ) -> Gathered {
     let mut gathered = Gathered::default();
@@ -256,8 +260,10 @@ fn gather(
         gathered.exceptions.extend(exceptions);
         add_rules(&mut gathered.inventory, &inventory);
         for mut draft in entries {
-            if draft.kind.is_some_and(|k| k.name == "file") {
-                files.fill(&mut draft, env);
+            match draft.kind.map(|k| k.name) {
+                Some("file") => files.fill(&mut draft, env),
+                Some("image") => lock.pin(&mut draft),
+                _ => {}
             }
             gathered.merge.add(draft);
         }

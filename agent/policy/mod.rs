@@ -6,6 +6,7 @@ pub mod entry;
 pub mod json_schema;
 pub mod layers;
 pub mod load;
+pub mod lock;
 pub mod read;
 
 mod advice;

@@ -67,13 +67,16 @@ pub fn layer(root: &Root, path: &Path) -> Result<Layer> {
             reader.layer.name = shown;
             reader.folder(&full, "", 0)?;
         }
-        Some(FileKind::File) if full.strip_suffix(".toml").is_some() => {
+        Some(FileKind::File) if full.ends_with(".toml") || full.ends_with("/images.lock") => {
             let (folder, name) = shown.rsplit_once('/').unwrap_or(("", &shown));
             reader.layer.name = folder.to_owned();
             reader.file(&full, name)?;
         }
         Some(_) => {
-            return Err(unusable(&shown, "it is neither a folder nor a .toml file"));
+            return Err(unusable(
+                &shown,
+                "it is neither a folder nor a .toml file nor images.lock",
+            ));
         }
         None => return Err(unusable(&shown, "it does not exist")),
     }

@@ -88,6 +88,20 @@ pub(crate) const REQUIRES: &[Field] = &[
     ),
 ];
 
+/// `images.lock`.
+pub(crate) const LOCK_FILE: &[Field] = &[
+    Field::required(
+        "schema",
+        Type::Int(SCHEMA, SCHEMA),
+        "Version of the format: 1.",
+    ),
+    Field::required(
+        "images",
+        Type::Map(Check::ImageRef, &Type::Str(Check::Any)),
+        "Digests by image, NAME:TAG = \"sha256:…\".",
+    ),
+];
+
 /// A profile file.
 pub(crate) const PROFILE: &[Field] = &[
     Field::required(

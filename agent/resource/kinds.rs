@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, artifact, build_account,
-    cloud_init, directory, file, fips, identity, image, kargs, module, package, repository, script,
-    scrub, selinux, sshd, swap, sysctl, trim, trust, unit, upgrade,
+    cloud_init, directory, file, fips, forbidden, identity, image, kargs, module, need, package,
+    repository, script, scrub, selinux, sshd, swap, sysctl, trim, trust, unit, upgrade,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -120,9 +120,11 @@ kinds! {
     Unit = unit,
     Image = image,
     Script = script,
+    Need = need,
     Scrub = scrub,
     BuildAccount = build_account,
     Selinux = selinux,
     Trim = trim,
+    Forbidden = forbidden,
     Identity = identity,
 }

@@ -1,6 +1,7 @@
 //! Kind `artifact`: a release of RKE2 is checked whole, installed where RKE2 and systemd look, and proved later.
 //! It is separate because its releases are made by the tests, byte by byte.
 
+mod disks;
 mod hostile;
 mod later;
 mod reader;

@@ -11,6 +11,7 @@ mod fips;
 mod kargs;
 mod loaders;
 mod module;
+mod need;
 mod repository;
 mod sandbox;
 mod swap;

@@ -6,6 +6,7 @@
     reason = "tests of processes and trees of the test host"
 )]
 
+mod arrange;
 mod bench;
 mod instants;
 mod lock;

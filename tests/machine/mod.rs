@@ -12,3 +12,4 @@ mod demo_identity;
 mod demo_summary;
 mod rig;
 mod static_binary;
+mod waiting;

@@ -2,10 +2,12 @@
 //! It is separate because it needs neither a machine nor a package manager, so each case can spoil one thing.
 
 mod family;
+mod forbidden;
 mod full;
 mod halfway;
 mod hostile;
 mod joined;
+mod needs;
 mod rke2;
 mod shipped;
 mod spoiled;

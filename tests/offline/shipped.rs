@@ -190,8 +190,8 @@ fn covered(profile: &str, mut table: Table) {
 }
 
 /// Whether a pattern matches a path, or a directory above it.
-fn covers(pattern: &str, path: &str) -> bool {
-    let path: Vec<&str> = path.trim_end_matches('/').split('/').collect();
+pub(super) fn covers(pattern: &str, path: &str) -> bool {
+    let path: Vec<&str> = path.trim_matches('/').split('/').collect();
     let patterns = match pattern.strip_prefix("~/") {
         Some(rest) => ["root", "home/builder"]
             .map(|home| format!("{home}/{rest}"))

@@ -125,14 +125,97 @@ fn every_path_that_the_el_profile_places_is_labelled_in_the_end() {
     assert!(!covered("/etc/sshx") && !covered("/srv/x"));
     for entry in &policy.entries {
         let resource = serde_json::to_value(&entry.resource).unwrap();
-        let places = ["file", "directory", "sysctl", "module", "sshd"];
+        let places = [
+            "file",
+            "directory",
+            "sysctl",
+            "module",
+            "sshd",
+            "repository",
+            "trust",
+        ];
         if places.contains(&entry.resource.kind()) {
-            let path = resource["path"].as_str().unwrap();
+            let Some(path) = resource["path"].as_str() else {
+                continue;
+            };
             assert!(
                 covered(path),
                 "{} is placed, but 58-selinux.toml does not label it",
                 entry.id
             );
+        }
+    }
+}
+
+#[test]
+fn fapolicyd_lets_run_what_no_package_brought() {
+    let rules = fact(
+        &shipped("rke2-rocky9"),
+        "file:/etc/fapolicyd/rules.d/80-rke2.rules",
+    );
+    let rules = rules["content"].as_str().unwrap();
+    for object in [
+        "dir=/var/lib/rancher/",
+        "dir=/opt/cni/",
+        "dir=/run/k3s/",
+        "dir=/var/lib/kubelet/",
+        "path=/usr/local/bin/rke2",
+        "path=/usr/bin/nodeagent",
+    ] {
+        let line = format!("allow perm=any all : {object}");
+        assert!(rules.lines().any(|found| found == line), "{object}");
+    }
+}
+
+#[test]
+fn every_rke2_profile_checks_what_rke2_needs() {
+    for profile in ALL {
+        let policy = shipped(profile);
+        for name in [
+            "rp-filter",
+            "namespaces",
+            "modules-allowed",
+            "modules",
+            "storage-modules",
+            "exec",
+            "iptables",
+            "forward",
+        ] {
+            fact(&policy, &format!("need:{name}"));
+        }
+        if profile != "rke2-rocky9" {
+            fact(&policy, "package:iptables");
+        }
+        assert_eq!(fact(&policy, "swap:off")["state"], "off");
+    }
+}
+
+#[test]
+fn cis_level_settings_are_a_profile_of_their_own_and_of_place_node_alone() {
+    use nodeagent::resource::Place;
+    for profile in ALL {
+        let image = shipped(profile);
+        assert!(
+            !image
+                .entries
+                .iter()
+                .any(|entry| entry.origin.contains("78-cis")),
+            "{profile}"
+        );
+        let node = shipped(&format!("{profile}-cis"));
+        assert_eq!(image.requires.family, node.requires.family);
+        assert_eq!(image.requires.version, node.requires.version);
+        assert_eq!(node.exceptions.len(), 1, "{profile}");
+        for entry in &node.entries {
+            assert_eq!(entry.places, [Place::Node], "{}", entry.id);
+        }
+        for id in [
+            "file:/etc/issue.net",
+            "file:/etc/audit/rules.d/50-cis-node.rules",
+            "file:/etc/security/pwquality.conf.d/50-cis-node.conf",
+            "script:login-defs",
+        ] {
+            fact(&node, id);
         }
     }
 }

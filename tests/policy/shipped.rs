@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::SELF;
 
-pub(super) fn shipped(profile: &str) -> Policy {
+pub(crate) fn shipped(profile: &str) -> Policy {
     let sources = Sources::shipped();
     let request = Request {
         profile,

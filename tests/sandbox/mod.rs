@@ -14,6 +14,7 @@ mod harden;
 mod live;
 mod manager;
 mod offline;
+mod outage;
 mod tree;
 
 use nodeagent::host::exec::LiveExec;

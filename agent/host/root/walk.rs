@@ -7,7 +7,7 @@ use nix::dir::Dir;
 use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{Mode, fstatat};
 
-use super::{FileKind, Meta, Root};
+use super::{FileKind, Meta, Root, found};
 use crate::error::{Context as _, Result};
 
 /// Deeper directories are not entered: each level holds a descriptor.
@@ -17,13 +17,21 @@ impl Root {
     /// Calls `visit` with each path below the root and its metadata; directories that it returns false for are not entered.
     /// Mount points are not entered; a directory that vanishes meanwhile is passed over.
     pub fn walk(&self, visit: &mut dyn FnMut(&str, &Meta) -> bool) -> Result<()> {
-        let fd = self.open_at("/", OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0);
-        let fd = fd.context(|| "open the root directory")?;
-        let device = self.meta("/")?.map_or(0, |meta| meta.device);
-        let mut path = String::new();
+        self.walk_from("", visit)
+    }
+
+    /// The same below one directory, on the file system that it lies on; a missing one holds nothing.
+    pub fn walk_from(&self, dir: &str, visit: &mut dyn FnMut(&str, &Meta) -> bool) -> Result<()> {
+        let at = if dir.is_empty() { "/" } else { dir };
+        let fd = self.open_at(at, OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0);
+        let Some(fd) = found(fd).context(|| format!("open the directory {at}"))? else {
+            return Ok(());
+        };
+        let device = self.meta_followed(at)?.map_or(0, |meta| meta.device);
+        let mut path = dir.to_owned();
         Walk { device, visit }
             .enter(fd, &mut path, DEPTH)
-            .context(|| "walk through the tree")
+            .context(|| format!("walk through {at}"))
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) const TEXT: u64 = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Checked {
     /// The tarball with binary and units.
-    pub(super) bundle: Option<Source>,
+    pub(super) bundle: Option<Tarball>,
     /// Image tarballs: the file, its name, its sum, and the time it is given.
     pub(super) images: Vec<Tarball>,
     /// The runtime image, by the name of its tarball.
@@ -37,7 +37,7 @@ pub(super) struct Checked {
     runtime_bytes: u64,
 }
 
-/// An image tarball that was found right.
+/// A tarball that was found right.
 #[derive(Debug)]
 pub(super) struct Tarball {
     pub(super) name: String,
@@ -100,32 +100,31 @@ fn one(
     if !needed(found.role, &artifact.parts) {
         return Ok(Vec::new());
     }
-    match found.role {
-        Role::Bundle => match bundle(&mut source, &artifact.version) {
-            Ok(bytes) => {
-                checked.bundle_bytes = bytes;
-                checked.bundle = Some(source);
+    let mut faults = Vec::new();
+    let mut tarball = Tarball {
+        name: name.clone(),
+        sha256: found.sha256.clone(),
+        mtime: 0,
+        source,
+    };
+    if found.role == Role::Bundle {
+        match bundle(&mut tarball.source, &artifact.version) {
+            Ok(bytes) => checked.bundle_bytes = bytes,
+            Err(error) => return Ok(told(error)),
+        }
+        checked.bundle = Some(tarball);
+    } else {
+        let packing = Packing::of_name(name).unwrap_or(Packing::Plain);
+        match images::index(&mut tarball.source, packing) {
+            Ok(index) => {
+                faults = versions(artifact, name, &index, checked);
+                tarball.mtime = index.newest;
             }
             Err(error) => return Ok(told(error)),
-        },
-        Role::Images => {
-            let packing = Packing::of_name(name).unwrap_or(Packing::Plain);
-            let index = match images::index(&mut source, packing) {
-                Ok(index) => index,
-                Err(error) => return Ok(told(error)),
-            };
-            let faults = versions(artifact, name, &index, checked);
-            checked.images.push(Tarball {
-                name: name.clone(),
-                sha256: found.sha256.clone(),
-                mtime: index.newest,
-                source,
-            });
-            return Ok(faults);
         }
-        Role::Unused => {}
+        checked.images.push(tarball);
     }
-    Ok(Vec::new())
+    Ok(faults)
 }
 
 /// Looks for the runtime image, and for one of another version.

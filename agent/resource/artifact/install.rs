@@ -25,6 +25,7 @@ pub(super) fn install(artifact: &Artifact, host: &Host) -> Result<()> {
             .hint("put the release's files there, or name their directory with --set rke2_artifacts=DIR")
     })?;
     let checked = check(artifact, &listing, root).context(doing)?;
+    remove_halves(root)?;
     let prefix = layout::prefix(root)?;
     let mut tree = Tree {
         root,
@@ -90,9 +91,13 @@ fn place(
     prefix: &str,
     tree: &mut Tree<'_>,
 ) -> Result<()> {
-    if let Some(mut source) = checked.bundle.take() {
-        source.rewind().context(|| "read the tarball again")?;
-        bundle(source, prefix, tree)?;
+    if let Some(tarball) = &mut checked.bundle {
+        let again = || format!("read {} again", tarball.name);
+        tarball.source.rewind().context(again)?;
+        bundle(&mut tarball.source, prefix, tree)?;
+        if tarball.source.digest().context(again)? != tarball.sha256 {
+            return Err(changed(&tarball.name));
+        }
     }
     if artifact.parts.contains(&Part::Images) {
         for tarball in &mut checked.images {
@@ -216,6 +221,16 @@ fn version(artifact: &Artifact, prefix: &str, host: &Host) -> Result<()> {
                 .hint("put the files of the right release in place, or set rke2_version")),
         },
     }
+}
+
+/// Removes what a killed installation left of large files: the next one may have none of their names.
+fn remove_halves(root: &Root) -> Result<()> {
+    for name in root.list(layout::IMAGES)? {
+        if layout::is_half(&name) {
+            root.remove(&format!("{}/{name}", layout::IMAGES))?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes what an earlier installation placed and this one did not.

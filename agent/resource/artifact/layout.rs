@@ -32,6 +32,11 @@ pub(super) const REQUIRED: [&str; 3] = [
     "lib/systemd/system/rke2-server.service",
 ];
 
+/// Whether a name is that of a file which is only half written.
+pub(super) fn is_half(name: &str) -> bool {
+    name.starts_with('.') && name.as_bytes().ends_with(b".nodeagent")
+}
+
 /// The prefix that the vendor's script would take here.
 pub(super) fn prefix(root: &Root) -> Result<&'static str> {
     let mounted = root.present(USUAL)? && root.is_mount_point(USUAL)?;

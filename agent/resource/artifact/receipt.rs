@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Part;
-use super::layout::{DATA, IMAGES};
+use super::layout::{DATA, IMAGES, is_half};
 use crate::error::{Context as _, Result};
 use crate::host::archive::Packing;
 use crate::host::root::Attr;
@@ -119,7 +119,7 @@ impl Receipt {
         let mut found = Vec::new();
         for name in root.list(IMAGES)? {
             let archive = Packing::of_name(&name).is_some() || other_archive(&name);
-            if archive && !name.starts_with('.') {
+            if (archive && !name.starts_with('.')) || is_half(&name) {
                 found.push(format!("{IMAGES}/{name}"));
             }
         }

@@ -81,7 +81,7 @@ impl Kargs {
         for (arg, why) in &self.args {
             text += "\n";
             text += &file::comment(&why.reason);
-            text += &format!("GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX {arg}\"\n");
+            text += &["GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX ", arg, "\"\n"].concat();
         }
         File::generated(&path, text)
     }

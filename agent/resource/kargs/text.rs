@@ -54,7 +54,7 @@ pub(super) fn with_options(entry: &str, args: &[String]) -> String {
     let mut out: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
     match last.and_then(|at| Some((out.get_mut(at)?, lines.get(at)?))) {
         Some((slot, line)) => {
-            *slot = format!("options {}", with(option(line).unwrap_or_default(), args))
+            *slot = format!("options {}", with(option(line).unwrap_or_default(), args));
         }
         None => out.push(format!("options {}", args.join(" "))),
     }

@@ -65,7 +65,7 @@ impl Line {
 
 /// All lines, as each program orders them.
 #[derive(Debug, Default)]
-pub(super) struct Loaders {
+pub(crate) struct Loaders {
     /// By key, with the place that counts among patterns.
     systemd: BTreeMap<String, (usize, Line)>,
     next: usize,
@@ -74,7 +74,7 @@ pub(super) struct Loaders {
 
 impl Loaders {
     /// Reads every file that either program would.
-    pub(super) fn read(root: &Root) -> Result<Self> {
+    pub(crate) fn read(root: &Root) -> Result<Self> {
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         for dir in DIRS {
             for name in root.list(dir)? {
@@ -111,7 +111,7 @@ impl Loaders {
     }
 
     /// The line that systemd-sysctl takes for a key.
-    pub(super) fn systemd(&self, key: &str) -> Option<Setting> {
+    pub(crate) fn systemd(&self, key: &str) -> Option<Setting> {
         let key = sysctl_path(key);
         if let Some((_, line)) = self.systemd.get(&key) {
             return line.setting.clone();
@@ -123,7 +123,7 @@ impl Loaders {
     }
 
     /// The line that `sysctl --system` takes last for a key.
-    pub(super) fn procps(&self, key: &str) -> Option<Setting> {
+    pub(crate) fn procps(&self, key: &str) -> Option<Setting> {
         let key = sysctl_path(key);
         if self.procps.iter().any(|line| line.key == key) {
             let mut named = self.procps.iter().rev().filter(|line| line.key == key);

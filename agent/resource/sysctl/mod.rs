@@ -16,7 +16,7 @@ use crate::resource::file::{self, File, comment, heading};
 use crate::resource::schema::{Check, Field, Type};
 use crate::resource::{Accept, Claim, Diff, Fault, Kind, Phase, Place};
 use judge::plain;
-use loaders::Loaders;
+pub(crate) use loaders::Loaders;
 pub use loaders::Setting;
 
 /// A wanted sysctl drop-in.

@@ -132,3 +132,18 @@ fn new_files_of_the_release_are_taken_while_the_image_is_built() {
     bench.settle(&wanted(), Place::Build).unwrap();
     assert_eq!(bench.host.root.list(IMAGES).unwrap().len(), 2);
 }
+
+#[test]
+fn a_killed_installation_goes_on() {
+    let bench = Bench::with_release(&tarball::whole());
+    // As a kill leaves it: half a file beside, a part of the runtime, a program, and no receipt.
+    let half = format!("{IMAGES}/.rke2-images-old.linux-amd64.tar.zst.nodeagent");
+    bench.put(&half, "half");
+    bench.put(&format!("{DATA}/bin/containerd"), "half");
+    bench.put("/usr/local/bin/rke2", "half");
+    bench.settle(&wanted(), Place::Build).unwrap();
+    assert!(!bench.at(&half).exists());
+    bench.put(&half, "half");
+    let told = lines(&bench.diff(&wanted(), Place::Image));
+    assert!(told[0].contains(&half), "{told:?}");
+}

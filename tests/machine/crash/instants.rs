@@ -69,7 +69,6 @@ fn both() -> [Work; 2] {
 }
 
 #[test]
-#[ignore = "random by nature and not yet always the same tree: run it with make crash"]
 fn killed_at_random_instants_the_tree_is_the_same() {
     let mut random = Random::seeded();
     let (mut kills, mut trees, mut torn) = (0, 0, 0);

@@ -1,6 +1,7 @@
 //! Everything that makes up a tree, path by path, and where two trees differ.
 //! Separate because it is the judge of the crash tests and shares no code with what made the trees.
 
+use super::arrange::{self, Names};
 use std::{
     collections::BTreeMap,
     fs,
@@ -32,7 +33,23 @@ pub(super) const AFTER_KILLS: [(&str, &str); 1] = [(
     "ucf's copies of vendors' files, which it does not make once it has noted their digests",
 )];
 
-/// Files of stanzas whose order tells nothing.
+/// Files of which only the arrangement may differ, once dpkg was killed. Whether it does is told.
+const ARRANGED: [(&str, &str); 6] = [
+    ("etc/passwd", NUMBERS),
+    ("etc/shadow", NUMBERS),
+    ("etc/group", NUMBERS),
+    ("etc/gshadow", NUMBERS),
+    (arrange::MANIFEST, NUMBERS),
+    (
+        arrange::STATUS,
+        "fields beside name, state, architecture and version: seen once, after a kill amid unpacking",
+    ),
+];
+
+const NUMBERS: &str = "package scripts take the next free number for an account, and dpkg configures in another order \
+                       when it begins again; adduser adds a comment in a second step that it never repeats";
+
+/// Files of stanzas that are written from hash tables: a second transaction gives another order.
 const SORTED: [&str; 3] = [
     "var/lib/apt/extended_states",
     "var/cache/debconf/templates.dat",
@@ -53,7 +70,7 @@ impl Snapshot {
     /// Reads the whole tree.
     pub(super) fn of(root: &Path) -> Self {
         let mut all = BTreeMap::new();
-        walk(root, root, &mut all);
+        walk(root, root, &Names::of(root), &mut all);
         assert!(
             all.len() > 5000,
             "a tree of {} paths is no Debian",
@@ -74,13 +91,13 @@ impl Snapshot {
     /// [`Snapshot::differences`] of a tree in which dpkg was killed; what it may leave is told.
     pub(super) fn differences_after_kills(&self, other: &Self) -> Vec<String> {
         let mut all = self.differences(other);
-        if self.accounts() == other.accounts() {
-            let before = all.len();
-            all.retain(|found| !found.starts_with("etc/passwd: its content"));
-            if all.len() < before {
-                super::tell(
-                    "after kills, an account has no comment: adduser adds it in a second step, which it does not do for an account that is there",
-                );
+        for (path, reason) in ARRANGED {
+            let begins = format!("{path}: its content differs");
+            let same = self.arranged(path) == other.arranged(path);
+            let told = all.iter().find(|found| same && found.starts_with(&begins));
+            if let Some(told) = told.cloned() {
+                super::tell(&format!("after kills, {told}\n  {reason}"));
+                all.retain(|found| *found != told);
             }
         }
         for (start, reason) in AFTER_KILLS {
@@ -96,9 +113,9 @@ impl Snapshot {
         all
     }
 
-    /// passwd(5) without the comments.
-    fn accounts(&self) -> Option<String> {
-        Some(without(&self.0.get("etc/passwd")?.content, 4))
+    /// What one of the `ARRANGED` files says, however its numbers and lines came about.
+    fn arranged(&self, path: &str) -> Option<Vec<String>> {
+        Some(arrange::arranged(path, &self.0.get(path)?.content))
     }
 
     /// Every difference at all: for one tree at two times.
@@ -142,7 +159,7 @@ fn told(left: &Entry, right: &Entry) -> String {
     gone.chain(come).collect()
 }
 
-fn walk(root: &Path, dir: &Path, all: &mut BTreeMap<String, Entry>) {
+fn walk(root: &Path, dir: &Path, names: &Names, all: &mut BTreeMap<String, Entry>) {
     for name in fs::read_dir(dir).unwrap() {
         let path = name.unwrap().path();
         let meta = path.symlink_metadata().unwrap();
@@ -159,7 +176,7 @@ fn walk(root: &Path, dir: &Path, all: &mut BTreeMap<String, Entry>) {
         } else {
             ("special file", String::new())
         };
-        let owner = format!("{}:{}", meta.uid(), meta.gid());
+        let owner = names.owner(meta.uid(), meta.gid());
         let shape = format!("{word} {:04o} {owner}", meta.mode() & 0o7777);
         let name = path.strip_prefix(root).unwrap();
         all.insert(
@@ -167,50 +184,25 @@ fn walk(root: &Path, dir: &Path, all: &mut BTreeMap<String, Entry>) {
             Entry { shape, content },
         );
         if kind.is_dir() {
-            walk(root, &path, all);
+            walk(root, &path, names, all);
         }
     }
 }
 
 fn content(path: &Path) -> String {
     let bytes = fs::read(path).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    let is = |end: &&str| path.ends_with(end);
     if path.ends_with("etc/shadow") {
         // The day of the last change: two trees may be baked before and after midnight.
-        return without(&String::from_utf8_lossy(&bytes), 2);
+        arrange::fields(&text, &[0, 1, 3, 4, 5, 6, 7, 8]).join("\n")
+    } else if SORTED.iter().any(is) {
+        arrange::sorted(&text)
+    } else if ARRANGED.iter().any(|(end, _)| is(end)) {
+        text.into_owned()
+    } else {
+        nodeagent::host::root::sha256(&bytes)
     }
-    let text = || String::from_utf8_lossy(&bytes);
-    // Both are written from hash tables: a second transaction gives another order.
-    if SORTED.iter().any(|end| path.ends_with(end)) {
-        return sorted(&text());
-    }
-    // Kept, so that a difference can be told.
-    if ["etc/passwd", "etc/group", "var/lib/dpkg/status"]
-        .iter()
-        .any(|end| path.ends_with(end))
-    {
-        return text().into_owned();
-    }
-    nodeagent::host::root::sha256(&bytes)
-}
-
-/// The stanzas of a deb822 file, sorted.
-fn sorted(text: &str) -> String {
-    let mut stanzas: Vec<_> = text.split("\n\n").map(str::trim).collect();
-    stanzas.sort_unstable();
-    stanzas.join("\n\n")
-}
-
-/// passwd(5) or shadow(5) without a field.
-fn without(accounts: &str, field: usize) -> String {
-    let lines = accounts.lines().map(|line| {
-        let fields = line.split(':').enumerate();
-        let kept: Vec<_> = fields
-            .filter(|(n, _)| *n != field)
-            .map(|(_, f)| f)
-            .collect();
-        kept.join(":")
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -257,7 +249,7 @@ fn every_kind_of_difference_is_seen() {
         1
     );
     assert_eq!(
-        without("a:!:20778::::::\nb:*:1:0:9:7:::", 2),
-        "a:!::::::\nb:*:0:9:7:::"
+        arrange::fields("a:!:20778::::::\nb:*:1:0:9:7:::", &[0, 1, 3, 4]),
+        ["a:!::", "b:*:0:9"]
     );
 }

@@ -2,10 +2,12 @@
 //! Separate because the judge of each is the program that reads the files in the end, not our own parser.
 
 mod account;
+mod cis;
 mod managers;
 mod selinux;
 mod sshd;
 mod validate;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
