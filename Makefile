@@ -10,7 +10,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 
 # What the build, the tests and the demo call, as Debian 12 packages.
 PACKAGES := gcc libc6-dev binutils file ca-certificates \
-  mmdebstrap apt-utils gnupg \
+  mmdebstrap apt-utils gnupg rpm createrepo-c \
   systemd systemd-container util-linux iproute2 procps bsdutils perl-base groff-base \
   packer docker-registry openssl
 

@@ -4,6 +4,7 @@
 mod hardening;
 mod images;
 mod rke2;
+mod rocky;
 mod schema;
 pub(crate) mod shipped;
 mod verbs;

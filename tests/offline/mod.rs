@@ -12,6 +12,7 @@ mod rke2;
 mod shipped;
 mod spoiled;
 mod transport;
+mod unknown;
 
 use std::path::Path;
 

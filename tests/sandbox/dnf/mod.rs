@@ -20,7 +20,9 @@ use std::rc::Rc;
 /// Packages of the repository: what the source installs, and what goes wrong.
 const PACKAGES: &[Rpm] = &[
     plain("qemu-guest-agent", "17:9.0.0-10.el9").units(&["qemu-guest-agent.service"]),
-    plain("iptables", "1.8.10-4.el9").head("Provides: iptables-nft"),
+    plain("iptables", "1.8.10-4.el9")
+        .head("Provides: iptables-nft")
+        .programs(&["iptables", "iptables-restore", "ip6tables"]),
     plain("iptables-services", "1.8.10-4.el9")
         .head("Requires: iptables\nRequires: /bin/sh")
         .units(&["iptables.service"]),

@@ -5,7 +5,8 @@ use super::{copy, repo, repository};
 use crate::support::machine::{el9, tree::Tree};
 use crate::support::offline::{code, command, json};
 use serde_json::Value;
-use std::process::Output;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 /// A tree as Rocky's cloud image has it, with a repository for the distribution's packages.
 fn rocky(label: &str) -> Tree {
@@ -41,23 +42,35 @@ fn rocky(label: &str) -> Tree {
     tree
 }
 
-/// Runs a verb on the tree, with the values that no source gives.
-fn run(tree: &Tree, verb: &[&str]) -> Output {
-    let root = tree.path();
-    let mut command = command(&["--root", root.to_str().unwrap()]);
-    command.args(verb);
-    if verb[0] == "bake" || verb[0] == "plan" {
-        let fingerprint = std::fs::read_to_string(repository().join("fingerprint")).unwrap();
-        for value in [
-            "rke2_rpm_baseurl=file:///srv/repository",
-            "rke2_rpm_key=/srv/repository/key.asc",
-            &format!("rke2_rpm_fingerprint={fingerprint}"),
-            "rke2_selinux_version=0.18-1.el9",
-        ] {
-            command.args(["--set", value]);
-        }
-        command.args(["--profile", "rke2-rocky9"]);
+/// The binary with a verb on the tree.
+fn verb(tree: &Tree, args: &[&str]) -> Command {
+    let mut command = command(&["--root", tree.path().to_str().unwrap()]);
+    command.args(args);
+    command
+}
+
+/// A bake, with the values that no source gives and more.
+fn bake(tree: &Tree, more: &[&str]) -> Command {
+    bake_with("key.asc", tree, more)
+}
+
+/// A bake that is given this file as the repository's key.
+fn bake_with(key: &str, tree: &Tree, more: &[&str]) -> Command {
+    let fingerprint = std::fs::read_to_string(repository().join("fingerprint")).unwrap();
+    let mut bake = verb(tree, &["bake", "--json", "--profile", "rke2-rocky9"]);
+    for value in [
+        "rke2_rpm_baseurl=file:///srv/repository",
+        &format!("rke2_rpm_key=/srv/repository/{key}"),
+        &format!("rke2_rpm_fingerprint={fingerprint}"),
+        "rke2_selinux_version=0.18-1.el9",
+    ] {
+        bake.args(["--set", value]);
     }
+    bake.args(more);
+    bake
+}
+
+fn run(mut command: Command) -> Output {
     command.output().unwrap()
 }
 
@@ -65,11 +78,11 @@ fn run(tree: &Tree, verb: &[&str]) -> Output {
 fn the_rocky_profile_is_baked_sealed_and_verified() {
     let tree = rocky("rocky-profile");
     let root = tree.path();
-    let first = run(&tree, &["bake", "--json"]);
+    let first = run(bake(&tree, &[]));
     assert_eq!(code(&first), 0);
     assert!(json(&first)["changes"].as_u64().unwrap() > 25);
-    let begun = std::time::Instant::now();
-    let second = run(&tree, &["bake", "--json"]);
+    let begun = Instant::now();
+    let second = run(bake(&tree, &[]));
     println!("second bake: {:?}", begun.elapsed());
     assert_eq!(
         (code(&second), json(&second)["changes"].as_u64()),
@@ -87,8 +100,8 @@ fn the_rocky_profile_is_baked_sealed_and_verified() {
         repo.contains("gpgcheck=1") && repo.contains("enabled=1"),
         "{repo}"
     );
-    assert_eq!(code(&run(&tree, &["generalize"])), 0);
-    let verdict = run(&tree, &["verify", "--json"]);
+    assert_eq!(code(&run(verb(&tree, &["generalize"]))), 0);
+    let verdict = run(verb(&tree, &["verify", "--json"]));
     assert_eq!(
         (code(&verdict), json(&verdict)["place"].as_str()),
         (0, Some("image"))
@@ -111,6 +124,44 @@ fn the_rocky_profile_is_baked_sealed_and_verified() {
             .count(),
         0
     );
+}
+
+#[test]
+fn a_key_with_another_fingerprint_is_refused() {
+    let tree = rocky("rocky-key");
+    let output = run(bake_with("other.asc", &tree, &[]));
+    assert_eq!(code(&output), 1);
+    let root = tree.path();
+    assert!(
+        !root
+            .join("etc/yum.repos.d/rancher-rke2-common.repo")
+            .exists()
+    );
+    assert!(!root.join("usr/share/rig/rke2-selinux").exists());
+}
+
+#[test]
+fn a_bake_killed_amid_its_packages_is_finished_by_the_next() {
+    let tree = rocky("rocky-killed");
+    let root = tree.path();
+    let policy = tempfile::tempdir().unwrap();
+    let slow = "schema = 1\n[[package]]\nname = \"slow\"\nreason = \"stands still amid its installation\"\n";
+    std::fs::write(policy.path().join("13-slow.toml"), slow).unwrap();
+    let more = ["--policy", policy.path().to_str().unwrap()];
+    std::fs::write(root.join("slow"), "").unwrap();
+    let mut child = bake(&tree, &more).spawn().unwrap();
+    let begun = Instant::now();
+    while !root.join("configuring").exists() && begun.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(root.join("configuring").exists() && !root.join("configured").exists());
+    std::fs::remove_file(root.join("slow")).unwrap();
+    assert_eq!(code(&run(bake(&tree, &more))), 0);
+    assert!(root.join("configured").exists(), "its scriptlet ran again");
+    let last = run(bake(&tree, &more));
+    assert_eq!((code(&last), json(&last)["changes"].as_u64()), (0, Some(0)));
 }
 
 #[test]

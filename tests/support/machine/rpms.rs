@@ -3,6 +3,7 @@
 
 use super::{Result, cache, doing, run};
 use std::{
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -20,6 +21,8 @@ pub(crate) struct Rpm {
     pub(crate) head: &'static str,
     /// Units it installs below /usr/lib/systemd/system.
     pub(crate) units: &'static [&'static str],
+    /// Programs it installs in /usr/sbin: stand-ins that read what they are given and are content.
+    pub(crate) programs: &'static [&'static str],
     /// Scriptlets.
     pub(crate) scripts: &'static str,
 }
@@ -31,6 +34,7 @@ pub(crate) const fn plain(name: &'static str, version: &'static str) -> Rpm {
         version,
         head: "",
         units: &[],
+        programs: &[],
         scripts: "",
     }
 }
@@ -43,6 +47,11 @@ impl Rpm {
 
     pub(crate) const fn units(mut self, units: &'static [&'static str]) -> Self {
         self.units = units;
+        self
+    }
+
+    pub(crate) const fn programs(mut self, programs: &'static [&'static str]) -> Self {
+        self.programs = programs;
         self
     }
 
@@ -65,7 +74,13 @@ impl Rpm {
             .units
             .iter()
             .map(|name| format!("/usr/lib/systemd/system/{name}\n"));
-        let (install, files): (String, String) = (install.collect(), files.collect());
+        let (mut install, mut files): (String, String) = (install.collect(), files.collect());
+        for name in self.programs {
+            let path = format!("/usr/sbin/{name}");
+            writeln!(install, "install -D -m 0755 /dev/stdin %{{buildroot}}{path} <<'END'\n#!/bin/sh\ncat > /dev/null\nEND")
+                .expect("a text takes text");
+            writeln!(files, "{path}").expect("a text takes text");
+        }
         let name = self.name;
         format!(
             "Name: {name}\nEpoch: {epoch}\nVersion: {version}\nRelease: {release}\nSummary: x\nLicense: x\nBuildArch: noarch\n{}\n\

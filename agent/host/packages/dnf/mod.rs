@@ -6,6 +6,7 @@ mod fault;
 mod hold;
 mod lock;
 mod metadata;
+mod names;
 mod offline;
 mod run;
 mod torn;

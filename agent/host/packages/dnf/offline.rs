@@ -114,12 +114,12 @@ impl Dnf {
             {
                 Ok(rows)
             }
-            _ => Err(self.unreadable(&paths, output.errors())?),
+            _ => Err(self.unreadable(&paths, &output.errors())?),
         }
     }
 
     /// Which of the files cannot be read: rpm passes over it without a word when others are asked for with it.
-    fn unreadable(&self, paths: &[String], said: String) -> Result<Error> {
+    fn unreadable(&self, paths: &[String], said: &str) -> Result<Error> {
         for path in paths {
             let alone = ["rpm", "-qp", "--nomanifest", "--", path];
             if !self.exec.run(&Cmd::new(alone).timeout(QUERY))?.ok() {

@@ -7,11 +7,12 @@
 
 use std::collections::BTreeSet;
 
-use super::run::{dnf, nevr};
-use super::{Dnf, QUERY, database, fault};
+use super::names::{brief, full_name, line, spec, spec_of, without_epoch};
+use super::run::dnf;
+use super::{Dnf, QUERY, fault};
 use crate::error::{Error, Result};
 use crate::host::root::Attr;
-use crate::host::{Cmd, FileKind, Installed, Meta, Output, Packages as _};
+use crate::host::{Cmd, FileKind, Meta, Output, Packages as _};
 
 /// The mark: a package a line as `NAME VERSION ARCH`, and offline directories after `# offline `.
 const MARK: &str = "/var/lib/nodeagent/dnf-transaction";
@@ -230,51 +231,6 @@ impl Dnf {
     }
 }
 
-fn line(key: &str, package: &Installed) -> String {
-    let name = database::name_of(key);
-    format!("{name} {} {}", package.version, package.arch)
-}
-
-/// The package as dnf and rpm take it: name-[epoch:]version-release.arch.
-fn spec(key: &str, package: &Installed) -> String {
-    let name = database::name_of(key);
-    format!("{}.{}", nevr(name, &package.version), package.arch)
-}
-
-/// A package as rpm prints it, without the epoch that stands there where the package states one, were it 0.
-fn without_epoch(printed: &str) -> String {
-    let mut parts = printed.rsplitn(3, '-');
-    let (release, version, name) = (parts.next(), parts.next(), parts.next());
-    let version = version.unwrap_or_default();
-    let version = version.split_once(':').map_or(version, |(_, v)| v);
-    match (name, release) {
-        (Some(name), Some(release)) => format!("{name}-{version}-{release}"),
-        _ => printed.to_owned(),
-    }
-}
-
-/// The package in the same way.
-fn full_name(key: &str, package: &Installed) -> String {
-    let version = package
-        .version
-        .split_once(':')
-        .map_or(package.version.as_str(), |(_, v)| v);
-    format!("{}-{version}.{}", database::name_of(key), package.arch)
-}
-
-/// A line of the mark as rpm prints the package.
-fn spec_of(line: &str) -> String {
-    let mut words = line.split(' ');
-    let (name, version, arch) = (words.next(), words.next(), words.next());
-    let version = version.unwrap_or_default();
-    let version = version.split_once(':').map_or(version, |(_, v)| v);
-    format!(
-        "{}-{version}.{}",
-        name.unwrap_or_default(),
-        arch.unwrap_or_default()
-    )
-}
-
 fn is_temporary(path: &str) -> bool {
     let Some((_, id)) = path.rsplit_once(';') else {
         return false;
@@ -283,15 +239,6 @@ fn is_temporary(path: &str) -> bool {
         && id
             .bytes()
             .all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
-}
-
-/// Some of the names.
-fn brief(names: &[String]) -> String {
-    let first = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(3) {
-        0 => first,
-        more => format!("{first} and {more} more"),
-    }
 }
 
 #[cfg(test)]
@@ -310,31 +257,5 @@ mod tests {
         for (path, want) in table {
             assert_eq!(is_temporary(path), want, "{path}");
         }
-    }
-
-    #[test]
-    fn a_package_is_named_as_each_program_wants_it() {
-        let package = Installed {
-            version: "2:4.9-8.el9".into(),
-            arch: "x86_64".into(),
-            held: false,
-            complete: true,
-        };
-        assert_eq!(
-            spec("shadow-utils", &package),
-            "shadow-utils-2:4.9-8.el9.x86_64"
-        );
-        assert_eq!(
-            full_name("shadow-utils", &package),
-            "shadow-utils-4.9-8.el9.x86_64"
-        );
-        for printed in [
-            "shadow-utils-2:4.9-8.el9.x86_64",
-            "shadow-utils-4.9-8.el9.x86_64",
-        ] {
-            assert_eq!(without_epoch(printed), full_name("shadow-utils", &package));
-        }
-        let line = line("shadow-utils=2:4.9-8.el9", &package);
-        assert_eq!(spec_of(&line), "shadow-utils-4.9-8.el9.x86_64");
     }
 }
