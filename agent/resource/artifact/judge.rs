@@ -4,6 +4,16 @@
 use super::{Action, Artifact, Seen, layout, words};
 use crate::resource::{Diff, Place};
 
+/// Whether a path is the node's to change: settings of the units, which Rancher's agent writes, and the runtime of
+/// a release that the node was upgraded to or that it names by another registry.
+pub(super) fn of_the_node(path: &str, place: Place) -> bool {
+    let settings = path.as_bytes().ends_with(b".env");
+    let runtime = path
+        .strip_prefix(layout::DATA)
+        .is_some_and(|rest| rest.matches('/').count() == 1);
+    place == Place::Node && (settings || runtime)
+}
+
 impl Artifact {
     /// Notes what installing it again would mend.
     pub(super) fn judge(&self, seen: &Seen, place: Place, diff: &mut Diff<Action>) {
@@ -26,7 +36,8 @@ impl Artifact {
         {
             diff.differs(self.sums_name(), &receipt.sums_sha256, pin);
         }
-        diff.differences.extend(seen.damage.iter().cloned());
+        let damage = seen.damage.iter().filter(|d| !of_the_node(&d.what, place));
+        diff.differences.extend(damage.cloned());
         if self.cache && !seen.cache && place != Place::Node {
             diff.differs(layout::CACHE, "absent", "present");
         }

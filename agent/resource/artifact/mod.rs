@@ -252,7 +252,8 @@ impl Kind for Artifact {
         }
         self.judge(seen, place, &mut diff);
         let mendable = !diff.differences.is_empty();
-        for path in &seen.beside {
+        let beside = seen.beside.iter();
+        for path in beside.filter(|path| !judge::of_the_node(path, place)) {
             diff.differs(path, "present", "not there: the release has no such file");
         }
         if !mendable {

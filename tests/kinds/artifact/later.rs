@@ -147,3 +147,22 @@ fn a_killed_installation_goes_on() {
     let told = lines(&bench.diff(&wanted(), Place::Image));
     assert!(told[0].contains(&half), "{told:?}");
 }
+
+#[test]
+fn a_node_has_settings_and_runtimes_of_its_own() {
+    let bench = Bench::with_release(&tarball::whole());
+    bench.install(&wanted()).unwrap();
+    bench.put(
+        "/usr/local/lib/systemd/system/rke2-agent.env",
+        "HTTP_PROXY=x\n",
+    );
+    bench.put(
+        "/var/lib/rancher/rke2/data/v1.29.1-rke2r1-0123456789ab/bin/kubelet",
+        "x",
+    );
+    assert_eq!(lines(&bench.diff(&wanted(), Place::Image)).len(), 2);
+    assert!(bench.diff(&wanted(), Place::Node).conforms());
+    bench.put(&format!("{DATA}/bin/evil"), "x");
+    bench.put("/usr/local/lib/systemd/system/rke2-agent.service", "x");
+    assert_eq!(lines(&bench.diff(&wanted(), Place::Node)).len(), 2);
+}
