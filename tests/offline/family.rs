@@ -36,6 +36,8 @@ fn values(profile: &str) -> Vec<String> {
             Some("registry") => "registry.example",
             Some("image") => &image,
             Some("sha256" | "sums") => &digest,
+            Some("fingerprint") => &digest[..40],
+            Some("key") => "/etc/site.asc",
             _ => "v1",
         };
         format!("--set={name}={value}")
