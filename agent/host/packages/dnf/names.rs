@@ -11,7 +11,7 @@ pub(super) fn line(key: &str, package: &Installed) -> String {
     format!("{name} {} {}", package.version, package.arch)
 }
 
-/// The package as dnf and rpm take it: name-[epoch:]version-release.arch.
+/// The package as dnf and rpm take it: `name-[epoch:]version-release.arch`.
 pub(super) fn spec(key: &str, package: &Installed) -> String {
     let name = database::name_of(key);
     format!("{}.{}", nevr(name, &package.version), package.arch)
