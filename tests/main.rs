@@ -13,6 +13,7 @@
 
 mod audit;
 mod cli;
+mod coverage;
 mod flow;
 mod house;
 mod kinds;
