@@ -12,4 +12,5 @@ mod demo_identity;
 mod demo_summary;
 mod rig;
 mod static_binary;
+mod ubuntu;
 mod waiting;
