@@ -75,7 +75,7 @@ pub fn layer(root: &Root, path: &Path) -> Result<Layer> {
         Some(_) => {
             return Err(unusable(
                 &shown,
-                "it is neither a folder nor a .toml file nor images.lock",
+                "it is neither a folder, a .toml file nor images.lock",
             ));
         }
         None => return Err(unusable(&shown, "it does not exist")),

@@ -77,7 +77,7 @@ fn what_is_no_policy_is_named() {
     assert!(told(&dir.path().join("none")).ends_with("none: it does not exist"));
     let wrong = told(&dir.path().join("a.txt"));
     assert!(
-        wrong.ends_with("a.txt: it is neither a folder nor a .toml file"),
+        wrong.ends_with("a.txt: it is neither a folder, a .toml file nor images.lock"),
         "{wrong}"
     );
 }
