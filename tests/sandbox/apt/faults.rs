@@ -238,35 +238,3 @@ fn a_lock_of_somebody_else_is_waited_for_and_told() {
     holder.wait().unwrap();
     assert_eq!(version(&apt, "tiny").as_deref(), Some("2.0-1"));
 }
-
-#[test]
-fn a_lock_that_is_never_released_ends_the_wait() {
-    use crate::support::fake::FakeClock;
-    use nodeagent::host::packages::Apt;
-    use nodeagent::host::{Notes, Root};
-    use std::io::Read as _;
-    use std::rc::Rc;
-    let tree = tree("apt-lock-for-ever");
-    let lock = tree.path().join("var/lib/dpkg/lock-frontend");
-    let forever = HOLDER.replace("sleep 2", "sleep 600");
-    let mut holder = Command::new("perl")
-        .args(["-e", &forever])
-        .arg(lock)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let said = holder.stdout.as_mut().unwrap().read_exact(&mut [0; 5]);
-    let root = Root::open(&tree.path()).unwrap();
-    let clock = Rc::new(FakeClock::at(0, None));
-    let apt = Apt::new(root, Rc::new(inside(&tree.path())), clock, Notes::default());
-    let result = apt.install(&[wanted("tiny", None)]);
-    holder.kill().unwrap();
-    holder.wait().unwrap();
-    said.unwrap();
-    let error = text(result);
-    assert!(
-        error.contains("install tiny") && error.contains("(perl) after 900 s"),
-        "{error}"
-    );
-    assert!(error.contains("let that package manager finish"), "{error}");
-}
