@@ -18,7 +18,7 @@ use crate::resource::Resource;
 /// Arguments of `policy pin`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  nodeagent policy pin --profile rke2-ubuntu2204 --set registry=harbor.example/k8s … \\
+  nodeagent policy pin --profile rke2-ubuntu2204 --set registry=harbor.example/k8s \\
     --output /etc/nodeagent/policy.d/images.lock
   nodeagent policy pin --profile site --policy site-policy/ --output site-policy/images.lock
   nodeagent policy pin --profile site --ca harbor-ca.pem --auth-file ~/.docker/config.json
