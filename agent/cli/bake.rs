@@ -20,7 +20,7 @@ use crate::resource::Place;
 /// Arguments of `bake`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  nodeagent bake --profile debian12-base --build-machine    in Packer's shell provisioner\n  nodeagent bake --phase units --skip unit:chrony.service   a part of the last policy again\n  nodeagent bake --list --profile debian12-base             ids, nothing is done\n  nodeagent --root /mnt/image bake --profile debian12-base  an unbooted tree\n\nRun it again at any time: it observes first and does only what is missing. Exit 6: reboot, then the same bake again."
+    after_help = "Examples:\n  nodeagent bake --profile rke2-debian12 --build-machine    in Packer's shell provisioner\n  nodeagent bake --phase units --skip unit:chrony.service   a part of the last policy again\n  nodeagent bake --list --profile rke2-debian12             ids, nothing is done\n  nodeagent --root /mnt/image bake --profile rke2-debian12  an unbooted tree\n\nRun it again at any time: it observes first and does only what is missing. Exit 6: reboot, then the same bake again."
 )]
 pub struct BakeArgs {
     #[command(flatten)]

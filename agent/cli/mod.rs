@@ -38,8 +38,8 @@ pub struct Cli {
 
 const AFTER: &str = "\
 Examples:
-  nodeagent plan --profile debian12-base              what would change here, and why
-  nodeagent bake --profile debian12-base --build-machine
+  nodeagent plan --profile rke2-debian12              what would change here, and why
+  nodeagent bake --profile rke2-debian12 --build-machine
   nodeagent generalize                                remove what must not be cloned, seal
   nodeagent verify --root /mnt/image                  audit an unbooted tree
 

@@ -15,7 +15,7 @@ use crate::resource::Place;
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  nodeagent plan --profile debian12-base\n  nodeagent plan --profile debian12-base --phase kernel --json\n  nodeagent --root /mnt/image plan --profile debian12-base\n\nExit codes: 0 nothing to change, 1 a required entry could not be checked, 3 something would change,\n5 nothing was checked, 6 a reboot is needed, then go on."
+    after_help = "Examples:\n  nodeagent plan --profile rke2-debian12\n  nodeagent plan --profile rke2-debian12 --phase kernel --json\n  nodeagent --root /mnt/image plan --profile rke2-debian12\n\nExit codes: 0 nothing to change, 1 a required entry could not be checked, 3 something would change,\n5 nothing was checked, 6 a reboot is needed, then go on."
 )]
 pub struct PlanArgs {
     #[command(flatten)]

@@ -39,7 +39,7 @@ enum PolicyVerb {
 #[command(after_help = "Examples:
   nodeagent policy check                              what is shipped and /etc/nodeagent/policy.d
   nodeagent policy check site-policy/                 a folder, laid over what is shipped
-  nodeagent policy check --profile debian12-base --set chrony_unit=ntp.service site-policy/
+  nodeagent policy check --profile rke2-debian12 --set chrony_unit=ntp.service site-policy/
 
 A folder holds fragments (NN-topic.toml), profiles/NAME.toml and rootfs/; a folder of such
 folders is checked one after the other. With profiles of its own a folder is checked for
@@ -68,8 +68,8 @@ pub struct CheckArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   nodeagent policy show                               what the last bake of this machine used
-  nodeagent policy show --profile debian12-base
-  nodeagent policy show --profile debian12-base --json | jq '.entries[].id'")]
+  nodeagent policy show --profile rke2-debian12
+  nodeagent policy show --profile rke2-debian12 --json | jq '.entries[].id'")]
 pub struct ShowArgs {
     #[command(flatten)]
     choice: PolicyChoice,

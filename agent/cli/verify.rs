@@ -22,7 +22,7 @@ use crate::verify::{Finding, Status, Verdict, further, judge};
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  nodeagent verify                        this machine against the policy it was baked with\n  nodeagent verify --root /mnt/image      an unbooted tree\n  nodeagent verify --profile debian12-base --json\n  nodeagent verify --max-age 30d          and whether the image is due to be baked anew\n\nExit codes: 0 conforms, 1 a required entry could not be checked, 3 drift, 5 nothing was checked,\n6 a reboot is needed, then go on."
+    after_help = "Examples:\n  nodeagent verify                        this machine against the policy it was baked with\n  nodeagent verify --root /mnt/image      an unbooted tree\n  nodeagent verify --profile rke2-debian12 --json\n  nodeagent verify --max-age 30d          and whether the image is due to be baked anew\n\nExit codes: 0 conforms, 1 a required entry could not be checked, 3 drift, 5 nothing was checked,\n6 a reboot is needed, then go on."
 )]
 pub struct VerifyArgs {
     #[command(flatten)]
