@@ -11,7 +11,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 # What the build, the tests and the demo call, as Debian 12 packages.
 PACKAGES := gcc libc6-dev binutils file ca-certificates \
   mmdebstrap apt-utils gnupg rpm createrepo-c \
-  systemd systemd-container util-linux iproute2 procps bsdutils perl-base groff-base \
+  systemd systemd-container util-linux iproute2 procps bsdutils perl-base python3 groff-base \
   packer docker-registry openssl
 
 .PHONY: build deps static check test crash demo install deb clean
