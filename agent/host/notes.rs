@@ -14,6 +14,12 @@ impl Notes {
         self.0.borrow_mut().push(note.into());
     }
 
+    /// Adds one remark that whoever watches must see at once.
+    pub fn warn(&self, note: String) {
+        tracing::warn!("{note}");
+        self.add(note);
+    }
+
     /// Takes all remarks made since the last call.
     pub fn drain(&self) -> Vec<String> {
         self.0.take()

@@ -1,52 +1,27 @@
 //! Base64 and the text blocks `-----BEGIN X-----` … `-----END X-----` of certificates and keys.
 //! It is separate because two kinds read them, and it is pure: what is read comes from outside and is bounded.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 /// Larger texts hold no key and no certificate that a person pinned.
 pub(crate) const LIMIT: usize = 1 << 20;
 
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/// Letters in a line of base64 (RFC 7468, section 2).
+const LINE: usize = 64;
 
 /// Decodes base64; white space is skipped. None for anything that is no whole, padded base64.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut count, mut padding) = (0u32, 0u32, 0u32);
-    for byte in text.bytes().filter(|b| !b.is_ascii_whitespace()) {
-        let value = match byte {
-            b'=' => {
-                padding += 1;
-                0
-            }
-            _ if padding > 0 => return None,
-            other => u32::try_from(DIGITS.iter().position(|d| *d == other)?).ok()?,
-        };
-        bits = bits << 6 | value;
-        count += 1;
-        if count == 4 {
-            let [_, three @ ..] = bits.to_be_bytes();
-            bytes.extend(three);
-            (bits, count) = (0, 0);
-        }
-    }
-    let cut = usize::try_from(padding).ok().filter(|p| *p <= 2)?;
-    bytes.truncate(bytes.len().checked_sub(cut)?);
-    (count == 0).then_some(bytes)
+    let letters: String = text.split_ascii_whitespace().collect();
+    STANDARD.decode(letters).ok()
 }
 
 /// Encodes base64 with padding, in lines of 64.
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() / 3 * 4 + 8);
-    for (index, three) in bytes.chunks(3).enumerate() {
-        if index > 0 && index % 16 == 0 {
-            text.push('\n');
-        }
-        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let digit = usize::try_from(bits >> (18 - 6 * place) & 63).unwrap_or(0);
-            let filled = place <= three.len();
-            let digit = DIGITS.get(digit).filter(|_| filled).unwrap_or(&b'=');
-            text.push(char::from(*digit));
-        }
+    let mut text = STANDARD.encode(bytes);
+    // From the end, so that places before are still right.
+    for at in (LINE..text.len()).step_by(LINE).rev() {
+        text.insert(at, '\n');
     }
     text
 }

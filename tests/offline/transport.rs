@@ -35,7 +35,7 @@ fn built() -> Mini {
         "# the build\nbuilder ALL=(ALL) NOPASSWD:ALL\n",
     );
     mini.put("etc/sudoers.d/web", "web ALL=(ALL) /bin/true\n");
-    mini.put("home/builder/work/file", "x");
+    mini.put("home/builder/site/file", "x");
     mini.put("srv/kept/file", "x");
     symlink("/srv/kept", mini.path().join("home/builder/link")).unwrap();
     assert_eq!(code(&mini.bake(&["--set", "build_account=builder"])), 0);

@@ -1,6 +1,18 @@
 //! The public key of a host key file, from the public file or out of the private one.
 //! It is separate because it parses untrusted bytes: a stale or missing .pub file must not hide a cloned private key.
 
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// Takes what sshd may take: another spelling of one key must not count as another key.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 /// Key files are a few KiB; larger ones are not keys.
 const LIMIT: usize = 64 << 10;
 const BEGIN: &str = "-----BEGIN OPENSSH PRIVATE KEY-----";
@@ -30,7 +42,7 @@ pub(crate) fn public_blob(file: &[u8]) -> Option<Vec<u8>> {
     }
     let mut fields = text.split_whitespace();
     let name = fields.next()?;
-    let blob = base64(fields.next()?)?;
+    let blob = LENIENT.decode(fields.next()?).ok()?;
     // The blob repeats its type's name; anything else is not a key line.
     (string(&blob)?.0 == name.as_bytes()).then_some(blob)
 }
@@ -38,7 +50,7 @@ pub(crate) fn public_blob(file: &[u8]) -> Option<Vec<u8>> {
 /// openssh-key-v1 keeps the public key in clear, before the part that may be encrypted (PROTOCOL.key).
 fn of_private(text: &str) -> Option<Vec<u8>> {
     let body: String = text.get(..text.find(END)?)?.split_whitespace().collect();
-    let bytes = base64(&body)?;
+    let bytes = LENIENT.decode(body).ok()?;
     let rest = bytes.strip_prefix(MAGIC)?;
     let (_cipher, rest) = string(rest)?;
     let (_kdf, rest) = string(rest)?;
@@ -58,53 +70,9 @@ fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::try_from(length).ok()?)
 }
 
-/// Standard base64; none where a letter is foreign to it.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut count) = (0u32, 0u32);
-    for letter in text.trim_end_matches('=').bytes() {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6) | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push(u8::try_from((bits >> count) & 0xff).ok()?);
-            bits &= (1 << count) - 1;
-        }
-    }
-    Some(out)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-
-    fn encode(bytes: &[u8]) -> String {
-        const LETTERS: &[u8; 64] =
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let mut out = String::new();
-        for chunk in bytes.chunks(3) {
-            let mut word = [0u8; 4];
-            word[1..=chunk.len()].copy_from_slice(chunk);
-            let bits = u32::from_be_bytes(word);
-            for at in 0..4 {
-                let letter = LETTERS[usize::try_from((bits >> (18 - 6 * at)) & 63).unwrap()];
-                out.push(if at <= chunk.len() {
-                    char::from(letter)
-                } else {
-                    '='
-                });
-            }
-        }
-        out
-    }
 
     fn field(bytes: &[u8]) -> Vec<u8> {
         let mut out = u32::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
@@ -125,7 +93,7 @@ pub(crate) mod tests {
             field(&[seed; 136]),
         ]
         .concat();
-        let text = encode(&body);
+        let text = LENIENT.encode(&body);
         let lines: Vec<&str> = text
             .as_bytes()
             .chunks(70)
@@ -133,7 +101,7 @@ pub(crate) mod tests {
             .collect();
         (
             format!("{BEGIN}\n{}\n{END}\n", lines.join("\n")),
-            format!("ssh-ed25519 {} root@builder\n", encode(&blob)),
+            format!("ssh-ed25519 {} root@builder\n", LENIENT.encode(&blob)),
         )
     }
 
@@ -145,6 +113,20 @@ pub(crate) mod tests {
         assert_eq!(public_blob(private.as_bytes()).unwrap(), blob);
         assert_ne!(public_blob(pair(8).0.as_bytes()).unwrap(), blob);
         assert_eq!(identifier(private.as_bytes()).unwrap(), blob);
+    }
+
+    #[test]
+    fn another_spelling_of_a_key_is_the_same_key() {
+        let (_, public) = pair(7);
+        let blob = public_blob(public.as_bytes()).unwrap();
+        let unpadded = public.replace('=', "");
+        assert_eq!(public_blob(unpadded.as_bytes()).unwrap(), blob);
+        let odd = [&blob[..], b"x"].concat();
+        let line = format!("ssh-ed25519 {}", LENIENT.encode(&odd));
+        // The last letter holds bits that belong to no byte.
+        assert!(line.ends_with("eA=="), "{line}");
+        let other = line.replace("eA==", "eB==");
+        assert_eq!(public_blob(other.as_bytes()).unwrap(), odd);
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Apt {
         if dirs.is_empty() || !all() {
             return Err(Error::host(why));
         }
-        self.say(format!(
+        self.notes.warn(format!(
             "the network failed for good ({why}): installing from {shown}"
         ));
         let done = self.install_from(&dirs, wanted);

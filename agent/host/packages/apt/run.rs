@@ -7,13 +7,10 @@ use std::time::Duration;
 use super::fault::{self, Fault};
 use super::{Apt, INSTALL, LISTS, SOURCES_DIR, SOURCES_LIST, sources};
 use crate::error::{Error, Result};
+use crate::host::packages::wait::retried;
 use crate::host::packages::{Installed, PackageRequest};
 use crate::host::{Cmd, Output, Packages as _, environment};
 
-/// How often a command that may succeed later is tried.
-const TRIES: u32 = 3;
-/// The first pause before trying again; doubled each time.
-const PAUSE: Duration = Duration::from_secs(2);
 /// How long fetching the indexes may take.
 const UPDATE: Duration = Duration::from_secs(900);
 
@@ -115,7 +112,7 @@ impl Apt {
         if output.ok() || fresh || fault::classify(&output) != Fault::Candidate {
             return Ok(output);
         }
-        self.say(format!(
+        self.notes.warn(format!(
             "fetching new package indexes: {}",
             fault::meaning(&output)
         ));
@@ -165,29 +162,15 @@ impl Apt {
 
     /// Runs under the locks, and again after a pause for faults that pass.
     pub(super) fn tried(&self, cmd: &Cmd) -> Result<Output> {
-        let mut pause = PAUSE;
-        for attempt in 1.. {
+        let run = || {
             self.wait_for_locks()?;
-            let output = self.exec.run(cmd)?;
-            let fault = fault::classify(&output);
-            let passes = matches!(fault, Fault::Lock | Fault::Network);
-            if output.ok() || !passes || attempt >= TRIES {
-                return Ok(output);
-            }
-            self.say(format!(
-                "attempt {attempt} of {TRIES} failed, trying again in {} s: {}",
-                pause.as_secs(),
-                fault::meaning(&output)
-            ));
-            self.clock.sleep(pause);
-            pause *= 2;
-        }
-        Err(Error::host("run apt-get: no attempt was made"))
-    }
-
-    pub(super) fn say(&self, note: String) {
-        tracing::warn!("{note}");
-        self.notes.add(note);
+            self.exec.run(cmd)
+        };
+        let passing = |output: &Output| {
+            let passes = matches!(fault::classify(output), Fault::Lock | Fault::Network);
+            (!output.ok() && passes).then(|| fault::meaning(output))
+        };
+        retried(&*self.clock, &self.notes, run, passing)
     }
 }
 

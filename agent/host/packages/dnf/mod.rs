@@ -217,7 +217,7 @@ impl Packages for Dnf {
         let Some(why) = self.interrupted()? else {
             return Ok(());
         };
-        self.say(format!(
+        self.notes.warn(format!(
             "finishing an interrupted package transaction ({why})"
         ));
         self.finish()

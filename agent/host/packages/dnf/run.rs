@@ -7,13 +7,10 @@ use std::time::Duration;
 use super::fault::{self, Fault};
 use super::{Dnf, hold};
 use crate::error::{Error, Result};
+use crate::host::packages::wait::retried;
 use crate::host::packages::{Installed, PackageRequest};
 use crate::host::{Cmd, Output, Packages as _, environment};
 
-/// How often a command that may succeed later is tried.
-const TRIES: u32 = 3;
-/// The first pause before trying again; doubled each time.
-const PAUSE: Duration = Duration::from_secs(2);
 /// How long a transaction may take.
 const INSTALL: Duration = Duration::from_secs(3600);
 
@@ -90,7 +87,7 @@ impl Dnf {
             return self.finished(&output);
         }
         let why = fault::meaning(&output);
-        self.say(format!(
+        self.notes.warn(format!(
             "installing from {}, because the repositories cannot be had: {why}",
             offline.join(", ")
         ));
@@ -104,7 +101,7 @@ impl Dnf {
         if output.ok() || fault::classify(&output) != Fault::Candidate {
             return Ok(output);
         }
-        self.say(format!(
+        self.notes.warn(format!(
             "fetching new metadata: {}",
             fault::meaning(&output)
         ));
@@ -146,25 +143,17 @@ impl Dnf {
 
     /// Runs under the locks, and again after a pause for faults that pass.
     pub(super) fn tried(&self, cmd: &Cmd) -> Result<Output> {
-        let mut pause = PAUSE;
-        for attempt in 1.. {
+        let run = || {
             self.wait_for_locks()?;
             let output = self.exec.run(cmd);
             self.forget();
-            let output = output?;
-            let passes = matches!(fault::classify(&output), Fault::Lock | Fault::Network);
-            if output.ok() || !passes || attempt >= TRIES {
-                return Ok(output);
-            }
-            self.say(format!(
-                "attempt {attempt} of {TRIES} failed, trying again in {} s: {}",
-                pause.as_secs(),
-                fault::meaning(&output)
-            ));
-            self.clock.sleep(pause);
-            pause *= 2;
-        }
-        Err(Error::host("run dnf: no attempt was made"))
+            output
+        };
+        let passing = |output: &Output| {
+            let passes = matches!(fault::classify(output), Fault::Lock | Fault::Network);
+            (!output.ok() && passes).then(|| fault::meaning(output))
+        };
+        retried(&*self.clock, &self.notes, run, passing)
     }
 
     /// What a command that had to succeed said. A scriptlet that failed is a failure, also where rpm went on.
@@ -175,11 +164,6 @@ impl Dnf {
         }
         let next = fault::next_step(fault::classify(output));
         Err(Error::host(fault::meaning(output)).hint(next))
-    }
-
-    pub(super) fn say(&self, note: String) {
-        tracing::warn!("{note}");
-        self.notes.add(note);
     }
 }
 

@@ -168,7 +168,7 @@ impl Dnf {
         if output.ok() || !gone || offline.is_empty() {
             return self.finished(&output);
         }
-        self.say(format!(
+        self.notes.warn(format!(
             "installing again from {}: {}",
             offline.join(", "),
             fault::meaning(&output)
@@ -193,7 +193,7 @@ impl Dnf {
             self.root.remove(path)?;
         }
         if !found.is_empty() {
-            self.say(format!(
+            self.notes.warn(format!(
                 "removed {} files that rpm had half unpacked",
                 found.len()
             ));
