@@ -12,7 +12,8 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 PACKAGES := gcc libc6-dev binutils file ca-certificates \
   mmdebstrap apt-utils gnupg rpm createrepo-c \
   systemd systemd-container util-linux iproute2 procps bsdutils perl-base python3 groff-base \
-  packer docker-registry openssl
+  packer docker-registry openssl skopeo runc \
+  protobuf-compiler nasm autoconf automake libtool
 
 .PHONY: build deps static check test crash demo install deb clean
 

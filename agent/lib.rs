@@ -26,4 +26,5 @@ pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod resource;
+pub mod store;
 pub mod verify;

@@ -26,6 +26,7 @@ mod policy;
 mod sandbox;
 mod scrub;
 mod seal;
+mod store;
 mod streams;
 mod support;
 mod units;

@@ -1,0 +1,24 @@
+//! What a store records, read in one go: from a running containerd, or from its databases when none runs.
+//! It is separate so that a store is judged by one rule, whichever way it was looked at.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::host::containerd::{Content, Image, Snapshot};
+
+/// Everything of one namespace. A plain value: judging it needs no daemon.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Images.
+    pub images: Vec<Image>,
+    /// Blobs.
+    pub content: Vec<Content>,
+    /// Snapshots of the overlayfs snapshotter.
+    pub snapshots: Vec<Snapshot>,
+    /// The directory of a snapshot's files by its name, below the store; known only from the databases.
+    pub directories: BTreeMap<String, PathBuf>,
+    /// Leases.
+    pub leases: Vec<String>,
+    /// Writes that were begun and not ended.
+    pub ingests: Vec<String>,
+}

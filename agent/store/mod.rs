@@ -1,0 +1,7 @@
+//! The container store: fills containerd's with a pinned set of images, and tells whether it is complete.
+//! It is separate because the bytes of layers go their own way here: one pass from the socket to the files, beside
+//! containerd, which keeps the records.
+
+pub mod inventory;
+
+pub use inventory::Inventory;
