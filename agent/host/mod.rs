@@ -20,6 +20,7 @@ pub mod family;
 pub mod glob;
 pub mod kernel;
 pub mod live;
+pub mod meter;
 pub mod notes;
 pub mod oci;
 pub mod packages;
