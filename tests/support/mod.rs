@@ -2,8 +2,10 @@
 //! It is separate because no single tier owns it.
 
 pub(crate) mod fake;
+pub(crate) mod images;
 pub(crate) mod machine;
 pub(crate) mod namespace;
 pub(crate) mod offline;
 pub(crate) mod openpgp;
+pub(crate) mod registry;
 pub(crate) mod tarball;
