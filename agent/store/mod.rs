@@ -5,6 +5,7 @@
 pub mod bolt;
 pub mod check;
 pub mod inventory;
+pub mod offline;
 pub mod options;
 pub mod place;
 pub mod report;
