@@ -2,8 +2,10 @@
 //! It is separate because the bytes of layers go their own way here: one pass from the socket to the files, beside
 //! containerd, which keeps the records.
 
+pub mod bolt;
 pub mod check;
 pub mod inventory;
+pub mod offline;
 pub mod options;
 pub mod place;
 pub mod report;

@@ -3,6 +3,7 @@
 
 mod fill;
 mod lock;
+mod paged;
 mod place;
 mod read;
 mod remove;
@@ -21,6 +22,7 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag};
 
 pub use lock::Lock;
+pub use paged::Paged;
 pub use place::{Placed, Source, Space};
 pub use write::{Append, Attr};
 
