@@ -7,4 +7,5 @@
     reason = "tests touch their own temporary trees directly"
 )]
 
+mod daemon;
 mod sets;
