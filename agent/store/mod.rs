@@ -9,6 +9,9 @@ pub mod offline;
 pub mod options;
 pub mod place;
 pub mod report;
+pub mod inflate;
+pub mod inventory;
+pub mod layer;
 
 pub use check::{Fault, Flaw, Judged, judge};
 pub use inventory::Inventory;
