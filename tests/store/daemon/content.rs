@@ -61,7 +61,7 @@ fn what_is_not_there_or_not_whole_is_not_adopted() {
         client.adopt(&blob, &Labels::new()).unwrap();
         let wrong = Descriptor { size: 9, ..blob };
         let text = client.adopt(&wrong, &Labels::new()).unwrap_err().one_line();
-        assert!(text.contains("9"), "{text}");
+        assert!(text.contains(" not 9"), "{text}");
     });
 }
 
@@ -129,7 +129,7 @@ fn writes_that_were_begun_are_seen_and_dropped() {
         let mut begun = daemon.ctr(&["content", "ingest", "left-over"]);
         let mut child = begun.stdin(std::process::Stdio::piped()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
-        std::io::Write::write_all(&mut input, &[1; 4 << 20]).unwrap();
+        std::io::Write::write_all(&mut input, &vec![1; 4 << 20]).unwrap();
         while client.ingests().unwrap() != ["left-over"] {
             std::thread::yield_now();
         }
