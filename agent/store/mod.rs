@@ -9,6 +9,7 @@ pub mod offline;
 pub mod options;
 pub mod place;
 pub mod report;
+pub mod tarball;
 
 pub use check::{Fault, Flaw, Judged, judge};
 pub use inventory::Inventory;
