@@ -87,7 +87,9 @@ mod tests {
 
     #[test]
     fn bytes_and_errors_come_through_in_order() {
-        let bytes: Vec<u8> = (0..5 * CHUNK + 7).map(|at| (at % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..5 * CHUNK + 7)
+            .map(|at| u8::try_from(at % 251).unwrap())
+            .collect();
         let read = |from: Box<dyn Read + Send>, most: usize| {
             std::thread::scope(|scope| {
                 let mut all = Vec::new();
