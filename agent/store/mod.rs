@@ -12,6 +12,7 @@ pub mod report;
 pub mod inflate;
 pub mod inventory;
 pub mod layer;
+pub mod tarball;
 
 pub use check::{Fault, Flaw, Judged, judge};
 pub use inventory::Inventory;

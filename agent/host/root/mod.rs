@@ -7,6 +7,7 @@ mod paged;
 mod place;
 mod read;
 mod remove;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -24,6 +25,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag};
 pub use lock::Lock;
 pub use paged::Paged;
 pub use place::{Placed, Source, Space};
+pub use spool::Spool;
 pub use write::{Append, Attr};
 
 use crate::error::{Context as _, Error, Result};
