@@ -7,6 +7,9 @@ pub mod inventory;
 pub mod options;
 pub mod place;
 pub mod report;
+pub mod inflate;
+pub mod inventory;
+pub mod layer;
 
 pub use check::{Fault, Flaw, Judged, judge};
 pub use inventory::Inventory;
