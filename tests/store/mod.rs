@@ -6,3 +6,5 @@
     clippy::print_stderr,
     reason = "tests touch their own temporary trees directly"
 )]
+
+mod daemon;

@@ -2,6 +2,7 @@
 //! It is separate because no single tier owns it.
 
 pub(crate) mod fake;
+pub(crate) mod generations;
 pub(crate) mod machine;
 pub(crate) mod namespace;
 pub(crate) mod offline;

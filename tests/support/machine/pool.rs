@@ -63,12 +63,8 @@ pub(crate) fn install(pool: &Path, tree: &Path) -> Result<()> {
 fn download(root: &Path, packages: &[String], into: &Path) -> Result<()> {
     let work = tempfile::tempdir().map_err(|e| format!("making a scratch directory: {e}"))?;
     let work = work.path();
-    for dir in ["lists/partial", "cache/archives/partial", "sources", "none"] {
-        let path = work.join(dir);
-        fs::create_dir_all(&path).map_err(|e| doing("creating", &path, &e))?;
-    }
+    let config = apt_config(root, work)?;
     sources::copy_to(&work.join("sources"))?;
-    let config = write_config(root, work)?;
     let apt = |args: &[&str]| {
         let mut command = Command::new("apt-get");
         command
@@ -87,8 +83,13 @@ fn download(root: &Path, packages: &[String], into: &Path) -> Result<()> {
     move_debs(&work.join("cache/archives"), into)
 }
 
-/// The apt.conf that replaces the host's; Recommends stay on, so the pool is enough either way.
-fn write_config(root: &Path, work: &Path) -> Result<PathBuf> {
+/// Makes `work` the place of all of apt's files but its packages' state, which is `root`'s, and gives the apt.conf
+/// that replaces the host's. Sources go to `work/sources`. Recommends stay on, so the pool is enough either way.
+pub(crate) fn apt_config(root: &Path, work: &Path) -> Result<PathBuf> {
+    for dir in ["lists/partial", "cache/archives/partial", "sources", "none"] {
+        let path = work.join(dir);
+        fs::create_dir_all(&path).map_err(|e| doing("creating", &path, &e))?;
+    }
     let (work_name, root_name) = (work.display(), root.display());
     let mut text = format!(
         "Dir::Etc::Parts \"{work_name}/none\";\nDir::Etc::Main \"{work_name}/none/main\";\n\

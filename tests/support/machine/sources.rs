@@ -36,6 +36,47 @@ pub(crate) fn copy_to(dir: &Path) -> Result<Vec<std::path::PathBuf>> {
     Ok(files)
 }
 
+/// Writes the sources of another suite below `dir`: main, from the same archive as the host's Debian 12.
+pub(crate) fn of_suite(suite: &str, dir: &Path) -> Result<()> {
+    for path in copy_to(dir)? {
+        let text = fs::read_to_string(&path).map_err(|e| doing("reading", &path, &e))?;
+        let text = if path.extension().is_some_and(|e| e == "sources") {
+            suite_of_stanzas(&text, suite)
+        } else {
+            suite_of_lines(&text, suite)
+        };
+        fs::write(&path, text).map_err(|e| doing("writing", &path, &e))?;
+    }
+    Ok(())
+}
+
+/// Lines of [`pick_lines`] with another suite; those of updates and security fixes are left out.
+pub(crate) fn suite_of_lines(text: &str, suite: &str) -> String {
+    let (old, new) = (format!(" {} ", SUITES[0]), format!(" {suite} "));
+    let lines = text.lines().filter(|line| line.contains(&old));
+    lines.fold(String::new(), |all, line| {
+        all + &line.replacen(&old, &new, 1) + "\n"
+    })
+}
+
+/// Stanzas of [`pick_stanzas`] with another suite; those without the main one are left out.
+pub(crate) fn suite_of_stanzas(text: &str, suite: &str) -> String {
+    let suites = |line: &str| {
+        let (name, values) = line.split_once(':')?;
+        let named = name.eq_ignore_ascii_case("Suites");
+        named.then(|| values.split_whitespace().any(|v| v == SUITES[0]))
+    };
+    let stanzas = text
+        .split("\n\n")
+        .filter(|s| s.lines().any(|l| suites(l) == Some(true)));
+    let line = |line: &str| match suites(line) {
+        Some(_) => format!("Suites: {suite}\n"),
+        None => format!("{line}\n"),
+    };
+    let stanza = |stanza: &str| stanza.lines().map(line).collect::<String>() + "\n";
+    stanzas.map(stanza).collect()
+}
+
 /// The host's proxy, TLS and date-check settings, as lines of an apt.conf.
 pub(crate) fn transport_settings() -> Result<Vec<String>> {
     let dump = run::ok(
