@@ -3,8 +3,10 @@
 
 pub(crate) mod fake;
 pub(crate) mod generations;
+pub(crate) mod images;
 pub(crate) mod machine;
 pub(crate) mod namespace;
 pub(crate) mod offline;
 pub(crate) mod openpgp;
+pub(crate) mod registry;
 pub(crate) mod tarball;
