@@ -4,14 +4,13 @@
 
 pub mod bolt;
 pub mod check;
+pub mod inflate;
 pub mod inventory;
+pub mod layer;
 pub mod offline;
 pub mod options;
 pub mod place;
 pub mod report;
-pub mod inflate;
-pub mod inventory;
-pub mod layer;
 pub mod tarball;
 
 pub use check::{Fault, Flaw, Judged, judge};
