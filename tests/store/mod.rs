@@ -8,4 +8,5 @@
 )]
 
 mod daemon;
+mod registry;
 mod sets;
