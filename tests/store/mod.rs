@@ -8,3 +8,4 @@
 )]
 
 mod daemon;
+mod layer;
