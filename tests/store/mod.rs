@@ -10,3 +10,4 @@
 mod daemon;
 mod registry;
 mod sets;
+mod layer;
