@@ -3,9 +3,11 @@
 
 mod fill;
 mod lock;
+mod paged;
 mod place;
 mod read;
 mod remove;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -21,7 +23,9 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag};
 
 pub use lock::Lock;
+pub use paged::Paged;
 pub use place::{Placed, Source, Space};
+pub use spool::Spool;
 pub use write::{Append, Attr};
 
 use crate::error::{Context as _, Error, Result};
