@@ -7,6 +7,7 @@ pub mod firstboot;
 pub mod generalize;
 pub mod image_name;
 pub mod manifest;
+pub mod meter;
 pub mod output;
 pub mod plan;
 pub mod policy;

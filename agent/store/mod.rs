@@ -4,6 +4,7 @@
 
 mod attempt;
 mod blobs;
+pub mod bolt;
 pub mod check;
 mod closing;
 mod deep;
@@ -16,6 +17,7 @@ pub mod inflate;
 pub mod inventory;
 pub mod layer;
 mod mount;
+pub mod offline;
 pub mod options;
 mod pass;
 pub mod place;

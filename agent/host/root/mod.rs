@@ -4,6 +4,7 @@
 mod fill;
 mod folder;
 mod lock;
+mod paged;
 mod place;
 mod read;
 mod remove;
@@ -23,6 +24,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag};
 
 pub use folder::{Folder, FolderLock, Reading, Writing};
 pub use lock::Lock;
+pub use paged::Paged;
 pub use place::{Placed, Source, Space};
 pub use write::{Append, Attr};
 
