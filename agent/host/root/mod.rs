@@ -8,6 +8,7 @@ mod paged;
 mod place;
 mod read;
 mod remove;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -26,6 +27,7 @@ pub use folder::{Folder, FolderLock, Reading, Writing};
 pub use lock::Lock;
 pub use paged::Paged;
 pub use place::{Placed, Source, Space};
+pub use spool::Spool;
 pub use write::{Append, Attr};
 
 use crate::error::{Context as _, Error, Result};
