@@ -8,6 +8,6 @@
 )]
 
 mod daemon;
+mod layer;
 mod registry;
 mod sets;
-mod layer;
