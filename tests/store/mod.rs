@@ -8,4 +8,6 @@
 )]
 
 mod daemon;
+mod offline;
 mod sets;
+mod tarball;
