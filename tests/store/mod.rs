@@ -10,4 +10,6 @@
 mod daemon;
 mod layer;
 mod registry;
+mod offline;
 mod sets;
+mod tarball;
