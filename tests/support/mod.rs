@@ -11,3 +11,4 @@ pub(crate) mod offline;
 pub(crate) mod openpgp;
 pub(crate) mod registry;
 pub(crate) mod tarball;
+pub(crate) mod tree_compare;
