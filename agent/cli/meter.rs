@@ -80,6 +80,13 @@ impl Meter for Bars {
         self.whole.inc(bytes);
     }
 
+    fn less(&self, piece: &str, bytes: u64) {
+        if let Some(bar) = held(&self.pieces).get(piece) {
+            bar.dec(bytes);
+        }
+        self.whole.dec(bytes);
+    }
+
     fn end(&self, piece: &str) {
         if let Some(bar) = held(&self.pieces).remove(piece) {
             bar.finish_and_clear();
@@ -184,6 +191,11 @@ impl Meter for Lines {
             tally.told = elapsed;
             tracing::info!("{}", tally.line(self.what, elapsed));
         }
+    }
+
+    fn less(&self, _piece: &str, bytes: u64) {
+        let mut tally = held(&self.tally);
+        tally.moved = tally.moved.saturating_sub(bytes);
     }
 
     fn end(&self, piece: &str) {

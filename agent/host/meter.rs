@@ -9,6 +9,8 @@ pub trait Meter: Send + Sync {
     fn begin(&self, piece: &str, bytes: u64);
     /// So many more bytes of it are done.
     fn more(&self, piece: &str, bytes: u64);
+    /// So many bytes of it do not count: it is begun anew.
+    fn less(&self, piece: &str, bytes: u64);
     /// It is done, or it failed and was told elsewhere.
     fn end(&self, piece: &str);
     /// Something whole was reached, or went wrong: one line for people.
@@ -25,6 +27,7 @@ impl Meter for Unwatched {
     fn total(&self, _pieces: usize, _bytes: u64) {}
     fn begin(&self, _piece: &str, _bytes: u64) {}
     fn more(&self, _piece: &str, _bytes: u64) {}
+    fn less(&self, _piece: &str, _bytes: u64) {}
     fn end(&self, _piece: &str) {}
     fn say(&self, _line: &str) {}
     fn close(&self) {}

@@ -8,6 +8,8 @@
 )]
 
 mod daemon;
+mod layer;
+mod registry;
 mod offline;
 mod sets;
 mod tarball;

@@ -5,6 +5,7 @@ pub(crate) mod archives;
 pub(crate) mod fake;
 pub(crate) mod generations;
 pub(crate) mod images;
+pub(crate) mod lying;
 pub(crate) mod machine;
 pub(crate) mod namespace;
 pub(crate) mod offline;

@@ -2,9 +2,9 @@
 //! They are separate because they are untrusted input, and because no reader of tar that we know bounds what its
 //! extension records may take of memory.
 
-mod header;
+pub(crate) mod header;
 mod names;
-mod pax;
+pub(crate) mod pax;
 mod tar;
 
 use std::io::{self, Read};
