@@ -9,7 +9,7 @@
 
 mod daemon;
 mod layer;
-mod registry;
 mod offline;
+mod registry;
 mod sets;
 mod tarball;
