@@ -48,6 +48,13 @@ impl Place {
         &self.store
     }
 
+    /// Waits until everything of the store's file system is on the disk.
+    pub(super) fn sync(&self) -> Result<()> {
+        let folder = self.folder()?;
+        let synced = folder.sync_all();
+        synced.context(|| format!("bring the store {} to the disk", self.store))
+    }
+
     /// The store's directory, opened.
     pub(super) fn folder(&self) -> Result<Folder> {
         self.must(&self.store)

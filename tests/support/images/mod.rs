@@ -20,7 +20,6 @@ use nodeagent::host::root::sha256;
 use serde_json::{Value, json};
 
 pub(crate) use layer::{Layer, Packing};
-pub(crate) use small::tiny;
 pub(crate) use tar::{Entry, tar};
 
 /// Bytes and their digest.
