@@ -1,16 +1,15 @@
 //! `policy pin` against a real registry: tags become digests, or every failure is told and nothing is written.
 //! It is separate because it needs registries of its own, with TLS and logins.
 
-mod registry;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use nodeagent::policy::{Layer, Request, Sources, resolve};
 
+use crate::support::images::{self, Dialect, Entry, Image, Packing, small::tiny};
 use crate::support::machine::run::{Done, run};
-use registry::{Registry, Storage};
+use crate::support::registry::{self, Registry, Storage};
 
 const PROFILE: &str = "schema = 1\ndescription = \"images\"\nproven = true\nfragments = [\"45-images.toml\"]\n\n\
     [requires]\nfamily = \"debian\"\nversion = \"12\"\narch = [\"x86_64\"]\n";
@@ -43,6 +42,16 @@ fn command(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
+/// An index of two platforms.
+fn two(name: &str) -> Image {
+    let layer = |word: &str| {
+        let entry = Entry::file("content", word.as_bytes());
+        vec![images::Layer::new(Packing::Gzip, &[entry])]
+    };
+    let platforms = ["linux/amd64", "linux/arm64"].map(|name| (name, layer(name)));
+    Image::index(name, Dialect::Oci, &platforms)
+}
+
 fn pin(folder: &Path, args: &[&str]) -> Done {
     run(&mut command(folder, args), Duration::from_secs(90)).unwrap()
 }
@@ -72,8 +81,8 @@ fn tags_become_the_digests_of_what_they_name_index_or_manifest() {
     let dir = tempfile::tempdir().unwrap();
     let storage = Storage::new(dir.path());
     let registry = Registry::plain(&storage);
-    let single = registry.push_image("k8s/pause", "3.9", "one");
-    let index = registry.push_index("k8s/dns", "v1", &["amd64", "arm64"]);
+    let single = registry.push(&tiny("k8s/pause:3.9", "one"));
+    let index = registry.push(&two("k8s/dns:v1"));
     let host = registry.host();
     let (pause, dns) = (
         format!("{host}/k8s/pause:3.9"),
@@ -95,7 +104,7 @@ fn tags_become_the_digests_of_what_they_name_index_or_manifest() {
     };
     assert_eq!(loaded(&folder), want(&single));
 
-    let moved = registry.push_image("k8s/pause", "3.9", "two");
+    let moved = registry.push(&tiny("k8s/pause:3.9", "two"));
     assert_ne!(moved, single);
     let text = std::fs::read_to_string(&lock).unwrap();
     // Without --output the file is data on stdout; the lock in the folder does not answer for the registry.
@@ -130,7 +139,7 @@ fn every_failure_is_told_and_nothing_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let storage = Storage::new(dir.path());
     let registry = Registry::plain(&storage);
-    registry.push_image("k8s/pause", "3.9", "one");
+    registry.push(&tiny("k8s/pause:3.9", "one"));
     let host = registry.host();
     let nobody = registry::free_address();
     let images = [
@@ -170,7 +179,7 @@ fn every_failure_is_told_and_nothing_is_written() {
 fn a_private_ca_and_a_login_are_needed_where_the_registry_wants_them() {
     let dir = tempfile::tempdir().unwrap();
     let storage = Storage::new(dir.path());
-    let digest = Registry::plain(&storage).push_image("k8s/pause", "3.9", "one");
+    let digest = Registry::plain(&storage).push(&tiny("k8s/pause:3.9", "one"));
     let registry = Registry::locked(&storage);
     let host = registry.host();
     let image = format!("{host}/k8s/pause:3.9");
@@ -219,9 +228,14 @@ fn a_private_ca_and_a_login_are_needed_where_the_registry_wants_them() {
     for secret in ["secret", "dXNlcjpzZWNyZXQ"] {
         assert!(!known.stderr.contains(secret), "{}", known.stderr);
     }
-    // A minimal system has no authorities of its own.
-    for (file, code) in [("/nowhere/ca.pem", 1), (&*ca, 0)] {
-        let mut command = command(&folder, &["--ca", &ca, "--auth-file", &right]);
+    // A minimal system has no authorities of its own: one that is named is enough.
+    let nowhere = "/nowhere/ca.pem";
+    for (file, args, code) in [
+        (nowhere, vec![], 1),
+        (nowhere, vec!["--ca", &*ca], 0),
+        (&*ca, vec![], 0),
+    ] {
+        let mut command = command(&folder, &[&args[..], &["--auth-file", &*right]].concat());
         command
             .env("SSL_CERT_FILE", file)
             .env("SSL_CERT_DIR", "/nowhere");

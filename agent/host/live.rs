@@ -4,12 +4,14 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::clock::{Clock, SystemClock};
 use super::context::{self, Context, Where};
 use super::exec::{Exec, LiveExec};
 use super::family::Family;
 use super::kernel::LiveKernel;
+use super::meter::Unwatched;
 use super::packages::{Apt, Dnf, Packages, Unknown};
 use super::systemd::{BUS, Manager, Offline, Units};
 use super::{Evidence, Host, Notes, Root};
@@ -60,6 +62,8 @@ impl Host {
             context,
             closing: false,
             refresh: Cell::new(false),
+            tried_images: Cell::new(false),
+            meter: Arc::new(Unwatched),
             deep: false,
             evidence: Evidence::default(),
             notes,

@@ -21,6 +21,7 @@ pub mod family;
 pub mod glob;
 pub mod kernel;
 pub mod live;
+pub mod meter;
 pub mod notes;
 pub mod oci;
 pub mod packages;
@@ -32,6 +33,7 @@ pub mod systemd;
 use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 pub use clock::Clock;
 pub use context::{Context, Where};
@@ -74,6 +76,10 @@ pub struct Host {
     pub closing: bool,
     /// Repositories are to be asked anew for upgrades; the upgrade that did so ends it.
     pub refresh: Cell<bool>,
+    /// This run has tried to pull images: what failed is judged by its record now.
+    pub tried_images: Cell<bool>,
+    /// Told how far work is that takes minutes.
+    pub meter: Arc<dyn meter::Meter>,
     /// Contents are read again instead of trusting sizes and times of change: at the seal, and where it is asked for.
     pub deep: bool,
     /// Salt and tombstones of the bake, read from the record before observing.

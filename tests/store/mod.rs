@@ -7,4 +7,10 @@
     reason = "tests touch their own temporary trees directly"
 )]
 
+mod accept;
 mod daemon;
+mod layer;
+mod offline;
+mod registry;
+mod sets;
+mod tarball;

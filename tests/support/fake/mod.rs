@@ -106,6 +106,8 @@ pub(crate) fn fake_parts(root: &Path) -> (Host, Fakes) {
         },
         closing: false,
         refresh: Cell::new(false),
+        tried_images: Cell::new(false),
+        meter: std::sync::Arc::new(nodeagent::host::meter::Unwatched),
         deep: false,
         evidence: Evidence::default(),
         notes: Notes::default(),
