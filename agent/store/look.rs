@@ -130,12 +130,11 @@ impl Look {
                 continue;
             }
             let name = name.pinned(image.target.digest.clone());
-            match by_target.get_mut(image.target.digest.as_str()) {
-                Some(wanted) => wanted.also.push(name),
-                None => {
-                    let digest = image.target.digest.to_string();
-                    by_target.insert(digest, Wanted::new(name));
-                }
+            let digest = image.target.digest.to_string();
+            if let Some(wanted) = by_target.get_mut(&digest) {
+                wanted.also.push(name);
+            } else {
+                by_target.insert(digest, Wanted::new(name));
             }
         }
         by_target.into_values().collect()

@@ -7,6 +7,7 @@
     reason = "tests touch their own temporary trees directly"
 )]
 
+mod accept;
 mod daemon;
 mod layer;
 mod offline;

@@ -12,3 +12,4 @@ pub(crate) mod offline;
 pub(crate) mod openpgp;
 pub(crate) mod registry;
 pub(crate) mod tarball;
+pub(crate) mod tree_compare;

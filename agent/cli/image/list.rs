@@ -26,6 +26,9 @@ Exit codes: 0 there are images, 1 the store cannot be read, 5 there are none.")]
 pub(super) struct ListArgs {
     #[command(flatten)]
     store: StoreArgs,
+    /// List the records too by which images are known by digest and by id.
+    #[arg(long)]
+    all: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -45,7 +48,14 @@ struct Row<'a> {
 pub(super) fn run(args: &ListArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit> {
     let host = setup::host(root)?;
     let look = look::look(&host, &args.store.choice(), &args.store.namespace)?;
-    let images = look.inventory().images.clone();
+    let images = look.inventory().images.iter();
+    // Names with a tag are those that people write.
+    let images: Vec<Image> = images
+        .filter(|image| {
+            args.all || !(image.name.contains('@') || image.name.starts_with("sha256:"))
+        })
+        .cloned()
+        .collect();
     let mut rows = Vec::with_capacity(images.len());
     for image in &images {
         rows.push(row(image, look.size_of(image)?));

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::cli::meter::size;
 use crate::cli::{Io, output};
 use crate::error::{Exit, Result};
+use crate::host::oci::Digest;
 use crate::store::{ImageReport, Report};
 
 /// One image as JSON.
@@ -93,8 +94,8 @@ fn row(image: &ImageReport) -> Row<'_> {
     let failure = image.outcome.as_ref().err();
     Row {
         image: image.name.to_string(),
-        digest: image.digest.as_ref().map(|digest| digest.as_str()),
-        id: image.id.as_ref().map(|id| id.as_str()),
+        digest: image.digest.as_ref().map(Digest::as_str),
+        id: image.id.as_ref().map(Digest::as_str),
         size: image.size,
         layers: image.layers,
         shared: image.shared,
@@ -110,7 +111,7 @@ fn row(image: &ImageReport) -> Row<'_> {
 const DIGEST: usize = 19;
 
 fn text(report: &Report, ran: &Ran) -> String {
-    let names: Vec<String> = report.images.iter().map(|i| short(i)).collect();
+    let names: Vec<String> = report.images.iter().map(short).collect();
     let width = names.iter().map(String::len).max().unwrap_or(0).max(5);
     let mut lines = vec![format!(
         "{:<width$}  {:<DIGEST$}  {:>8}  {:>6}  {:>6}  {:>7}",

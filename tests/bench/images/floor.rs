@@ -10,6 +10,7 @@ use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use nodeagent::store::inflate::inflate;
 use sha2::{Digest as _, Sha256};
 
 use crate::rig::{Result, doing};
@@ -70,16 +71,11 @@ fn layer(blob: &Path, into: &Path) -> std::io::Result<()> {
         copy: Some(File::create(into.join("blob"))?),
     };
     let mut tar = Tee {
-        from: inflate(Box::new(packed)),
+        from: inflate(Box::new(packed))?,
         hash: Sha256::new(),
         copy: None,
     };
     files(&mut tar, into)
-}
-
-fn inflate(packed: Box<dyn Read>) -> Box<dyn Read> {
-    let buffered = std::io::BufReader::with_capacity(CHUNK, packed);
-    Box::new(flate2::bufread::GzDecoder::new(buffered))
 }
 
 /// Writes the content of every regular file of a well-formed tar to a file, by number.
