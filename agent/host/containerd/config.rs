@@ -95,6 +95,7 @@ fn quoted(path: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use toml::de::DeTable;
 
     fn paths(root: &str) -> Paths<'_> {
         Paths {
@@ -107,10 +108,14 @@ mod tests {
     #[test]
     fn paths_are_read_back_as_they_are() {
         for root in ["/var/lib/a", "/with \"quotes\" and \\", "/ünï"] {
-            let table: toml::Table = render(&paths(root)).unwrap().parse().unwrap();
-            assert_eq!(table["root"].as_str(), Some(root));
-            assert_eq!(table["grpc"]["address"].as_str(), Some("/run/socket"));
-            let off = table["disabled_plugins"].as_array().unwrap();
+            let text = render(&paths(root)).unwrap();
+            let table = DeTable::parse(&text).unwrap();
+            let table = table.get_ref();
+            assert_eq!(table["root"].get_ref().as_str(), Some(root));
+            let grpc = table["grpc"].get_ref();
+            let address = grpc.get("address").unwrap().get_ref();
+            assert_eq!(address.as_str(), Some("/run/socket"));
+            let off = table["disabled_plugins"].get_ref().as_array().unwrap();
             assert_eq!(off.len(), OFF.len());
         }
     }

@@ -56,7 +56,13 @@ impl<'h> Standalone<'h> {
     /// Starts it, or adopts the one that a killed run left, and returns when it answers and its store is usable.
     pub fn start(start: &Start<'_>, host: &'h Host) -> Result<Self> {
         let doing = || format!("start containerd {} on {}", start.program, start.root);
-        Self::begin(start, host).context(doing)
+        let hint = "name another containerd by its path";
+        Self::begin(start, host)
+            .context(doing)
+            .map_err(|error| match error.next_step() {
+                Some(_) => error,
+                None => error.hint(hint),
+            })
     }
 
     /// The socket, as this process reaches it.
