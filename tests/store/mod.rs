@@ -10,5 +10,7 @@
 mod accept;
 mod daemon;
 mod layer;
+mod offline;
 mod registry;
 mod sets;
+mod tarball;

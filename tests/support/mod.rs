@@ -1,6 +1,7 @@
 //! What tests of several tiers share: fakes of the host's seams, and real machines.
 //! It is separate because no single tier owns it.
 
+pub(crate) mod archives;
 pub(crate) mod fake;
 pub(crate) mod generations;
 pub(crate) mod images;

@@ -5,7 +5,7 @@ use nodeagent::host::failure::Class;
 use nodeagent::host::oci::Digest;
 
 use super::{access, document, impatient, name, puller, told};
-use crate::support::images::{Dialect, tiny};
+use crate::support::images::{Dialect, small::tiny};
 use crate::support::lying::{Lie, Lying};
 
 const DOCUMENTS: &str = "/manifests/";

@@ -10,7 +10,7 @@ use nodeagent::host::oci::Source as _;
 use nodeagent::host::registry::Access;
 
 use super::{access, blob, document, is_whole, name, noise, puller, said, told};
-use crate::support::images::tiny;
+use crate::support::images::small::tiny;
 use crate::support::lying::{Demand, Lie, Lying};
 
 const PASSWORD: &str = "pass-w0rd-nobody-may-see";

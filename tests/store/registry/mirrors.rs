@@ -6,7 +6,7 @@ use nodeagent::host::oci::Name;
 use nodeagent::host::registry::Access;
 
 use super::{access, blob, document, is_whole, noise, puller, told};
-use crate::support::images::tiny;
+use crate::support::images::small::tiny;
 use crate::support::lying::{Demand, Lie, Lying};
 
 /// Access by this registries.yaml.

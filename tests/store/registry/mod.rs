@@ -3,12 +3,14 @@
 
 mod blobs;
 mod documents;
+mod lanes;
 mod logins;
 mod mirrors;
 mod real;
 mod wire;
 
 use std::io::Read as _;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use nodeagent::host::failure::{Class, Failure};
@@ -63,16 +65,20 @@ fn document(puller: &Puller, name: &Name, version: &str) -> Result<Fetched, Fail
     puller.session()?.document(name, version)
 }
 
-/// Bytes that are different everywhere.
+/// Bytes that are different everywhere; at most 32 MiB.
 fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[3]
-    };
-    (0..length).map(|_| next()).collect()
+    static MADE: OnceLock<Vec<u8>> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()
+        };
+        (0..4 << 20).flat_map(|_| next()).collect()
+    });
+    made[..length].to_vec()
 }
 
 /// All that is said of a failure, the next step included.

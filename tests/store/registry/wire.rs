@@ -87,7 +87,7 @@ fn redirects_in_a_circle_or_without_end_are_left() {
 #[test]
 fn a_document_follows_redirects_too() {
     let registry = Lying::start();
-    registry.hold(&crate::support::images::tiny("k8s/b:1", "one"));
+    registry.hold(&crate::support::images::small::tiny("k8s/b:1", "one"));
     registry.lie(
         "/k8s/a/",
         [Lie::Redirect("/v2/k8s/b/manifests/1".to_owned())],

@@ -4,6 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::login::Entry;
 use super::{Asked, Lie, State};
@@ -33,7 +34,9 @@ pub(super) fn answer(shared: &Arc<Mutex<State>>, asked: &Asked, stream: &TcpStre
             }
         }
     };
-    let sent = send(stream, &lie, reply);
+    let far = shared.lock().unwrap().far;
+    std::thread::sleep(far.unwrap_or_default());
+    let sent = send(stream, &lie, reply, far);
     sent.unwrap_or(false)
 }
 
@@ -124,7 +127,12 @@ fn parse(range: &str, length: usize) -> Option<(usize, usize)> {
     (from <= to).then_some((from, to))
 }
 
-fn send(mut stream: &TcpStream, lie: &Lie, mut reply: Reply) -> std::io::Result<bool> {
+fn send(
+    mut stream: &TcpStream,
+    lie: &Lie,
+    mut reply: Reply,
+    far: Option<Duration>,
+) -> std::io::Result<bool> {
     let bend = (200..300).contains(&reply.status);
     match lie {
         Lie::HangUp => return Ok(false),
@@ -144,7 +152,7 @@ fn send(mut stream: &TcpStream, lie: &Lie, mut reply: Reply) -> std::io::Result<
     stream.write_all(head.as_bytes())?;
     match lie {
         Lie::Truncate(count) if bend && *count < reply.body.len() => {
-            stream.write_all(&reply.body[..*count])?;
+            slowly(stream, &reply.body[..*count], far)?;
             Ok(false)
         }
         Lie::Stall(count) if bend => {
@@ -158,8 +166,19 @@ fn send(mut stream: &TcpStream, lie: &Lie, mut reply: Reply) -> std::io::Result<
             }
             Ok(true)
         }
-        _ => stream.write_all(&reply.body).map(|()| true),
+        _ => slowly(stream, &reply.body, far).map(|()| true),
     }
+}
+
+fn slowly(mut stream: &TcpStream, bytes: &[u8], far: Option<Duration>) -> std::io::Result<()> {
+    let Some(far) = far else {
+        return stream.write_all(bytes);
+    };
+    for piece in bytes.chunks(16 << 10) {
+        stream.write_all(piece)?;
+        std::thread::sleep(far / 16);
+    }
+    Ok(())
 }
 
 fn head(reply: &Reply, length: &str) -> String {

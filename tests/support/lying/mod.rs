@@ -94,6 +94,7 @@ struct State {
     asked: Vec<Asked>,
     open: Vec<TcpStream>,
     over: bool,
+    far: Option<Duration>,
 }
 
 /// The registry; it ends with the value.
@@ -153,6 +154,12 @@ impl Lying {
     /// From now on who asks must log in.
     pub(crate) fn demand(&self, demand: Demand) {
         self.state.lock().unwrap().login.demand(demand);
+    }
+
+    /// From now on it seems to be far away: an answer begins after this time, and a sixteenth of it passes with every
+    /// 16 KiB.
+    pub(crate) fn far(&self, time: Duration) {
+        self.state.lock().unwrap().far = Some(time);
     }
 
     /// The requests so far whose target holds `part`, in their order.
