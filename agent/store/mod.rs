@@ -29,16 +29,9 @@ mod resolved;
 mod snapshots;
 mod staging;
 mod tap;
+pub mod tarball;
 mod tidy;
 mod work;
-pub mod inflate;
-pub mod inventory;
-pub mod layer;
-pub mod offline;
-pub mod options;
-pub mod place;
-pub mod report;
-pub mod tarball;
 
 pub use check::{Judged, judge};
 pub use fault::{Fault, Flaw};

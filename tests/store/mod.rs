@@ -8,4 +8,5 @@
 )]
 
 mod daemon;
+mod fill;
 mod sets;
