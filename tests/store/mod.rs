@@ -12,5 +12,6 @@ mod daemon;
 mod layer;
 mod offline;
 mod registry;
+mod fill;
 mod sets;
 mod tarball;
