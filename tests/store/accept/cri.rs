@@ -1,12 +1,18 @@
 //! What kubelet is told: CRI's list of images, asked for over its own protocol.
 //! It is separate because it needs messages that nothing else here speaks, and a daemon with CRI.
 
+use std::time::{Duration, Instant};
+
+use containerd_client::tonic::Request;
 use containerd_client::tonic::client::Grpc;
-use containerd_client::tonic::{self, Request};
 use tonic_prost::ProstCodec;
 
 use super::Stage;
 use crate::support::generations::{Daemon, Generation};
+use crate::support::machine::run::TICK;
+
+/// CRI is ready long before.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// `runtime.v1.ListImagesRequest` (kubernetes/cri-api, api.proto), without a filter.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -34,21 +40,33 @@ struct Seen {
     pinned: bool,
 }
 
-fn listed(daemon: &Daemon) -> Vec<Seen> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let channel = containerd_client::connect(daemon.socket()).await.unwrap();
-        let mut client = Grpc::new(channel);
+/// Asks until CRI has looked through the store, which it does after it answers.
+async fn ask(daemon: &Daemon) -> Vec<Seen> {
+    let channel = containerd_client::connect(daemon.socket()).await.unwrap();
+    let mut client = Grpc::new(channel);
+    let start = Instant::now();
+    loop {
         client.ready().await.unwrap();
         let path = "/runtime.v1.ImageService/ListImages".parse().unwrap();
         let codec: ProstCodec<ListImages, Listed> = ProstCodec::default();
-        let answer: Result<tonic::Response<Listed>, _> =
-            client.unary(Request::new(ListImages {}), path, codec).await;
-        answer.unwrap().into_inner().images
-    })
+        match client.unary(Request::new(ListImages {}), path, codec).await {
+            Ok(answer) => return answer.into_inner().images,
+            Err(status) => {
+                let early = status.message().contains("not initialized yet");
+                assert!(
+                    early && start.elapsed() < LIMIT,
+                    "{status}\n{}",
+                    daemon.log()
+                );
+                tokio::time::sleep(TICK).await;
+            }
+        }
+    }
+}
+
+fn listed(daemon: &Daemon) -> Vec<Seen> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap().block_on(ask(daemon))
 }
 
 #[test]

@@ -28,6 +28,12 @@ fn snapshots(daemon: &Daemon) -> BTreeSet<String> {
     firsts(daemon, &["snapshots", "--snapshotter", "overlayfs", "ls"])
 }
 
+/// Two sets must be equal; only what differs is shown.
+fn same(have: &BTreeSet<String>, want: &BTreeSet<String>) {
+    let differ: Vec<&String> = have.symmetric_difference(want).collect();
+    assert!(differ.is_empty(), "{differ:?} of {have:#?}");
+}
+
 /// Digests of everything that an image is made of here.
 fn parts(image: &Image) -> BTreeSet<String> {
     let variant = image.variant("linux/amd64");
@@ -87,14 +93,14 @@ fn after_a_restart_every_image_is_complete_unpacked_and_pinned_under_all_its_nam
             }
         }
         let names: BTreeSet<String> = listed.into_iter().map(|line| line[0].clone()).collect();
-        assert_eq!(names, wanted);
-        assert_eq!(
-            blobs(&daemon),
-            stage.images.iter().flat_map(parts).collect()
+        same(&names, &wanted);
+        same(
+            &blobs(&daemon),
+            &stage.images.iter().flat_map(parts).collect(),
         );
-        assert_eq!(
-            snapshots(&daemon),
-            stage.images.iter().flat_map(chain).collect()
+        same(
+            &snapshots(&daemon),
+            &stage.images.iter().flat_map(chain).collect(),
         );
         assert_eq!(firsts(&daemon, &["leases", "ls"]), BTreeSet::new());
         assert_eq!(firsts(&daemon, &["content", "active"]), BTreeSet::new());
@@ -119,10 +125,13 @@ fn an_image_that_goes_takes_only_its_own_blobs_and_snapshots() {
         };
         let kept: Vec<&Image> = stage.images.iter().filter(left).collect();
         assert_eq!(kept.len(), stage.images.len() - 3);
-        assert_eq!(blobs(&daemon), kept.iter().flat_map(|i| parts(i)).collect());
-        assert_eq!(
-            snapshots(&daemon),
-            kept.iter().flat_map(|i| chain(i)).collect()
+        same(
+            &blobs(&daemon),
+            &kept.iter().flat_map(|i| parts(i)).collect(),
+        );
+        same(
+            &snapshots(&daemon),
+            &kept.iter().flat_map(|i| chain(i)).collect(),
         );
         for line in table(&daemon, &["images", "check"]) {
             assert_eq!(line.last().map(String::as_str), Some("true"), "{line:?}");

@@ -2,6 +2,7 @@
 //! It is separate because it is the one proof that a container cannot tell who unpacked its image.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use super::Stage;
@@ -10,17 +11,17 @@ use crate::support::generations::{Daemon, Generation};
 use crate::support::images::Image;
 use crate::support::tree_compare::{count, differences};
 
+/// Views are named by number: two images may have one top.
+static VIEWS: AtomicUsize = AtomicUsize::new(0);
+
 /// The directories of an image's layers, the lowest first.
 fn layers(daemon: &Daemon, image: &Image) -> Vec<PathBuf> {
     let top = chain(image).pop().unwrap();
+    let key = format!("view-{}", VIEWS.fetch_add(1, Ordering::Relaxed));
+    // Asked for at once: without a lease the next collection takes it.
+    let view = ["view", "--target", "/nowhere", &key, &top];
     let of = ["snapshots", "--snapshotter", "overlayfs"];
-    let key = format!("view-{top}");
-    daemon
-        .ctr_ok(&[&of[..], &["view", &key, &top]].concat())
-        .unwrap();
-    let mounts = daemon
-        .ctr_ok(&[&of[..], &["mounts", "/nowhere", &key]].concat())
-        .unwrap();
+    let mounts = daemon.ctr_ok(&[&of[..], &view].concat()).unwrap();
     let lower = mounts
         .split([',', ' '])
         .find_map(|word| word.strip_prefix("lowerdir="));
