@@ -9,6 +9,7 @@
 
 mod accept;
 mod daemon;
+mod image_archive;
 mod layer;
 mod offline;
 mod registry;
