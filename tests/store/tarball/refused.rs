@@ -37,27 +37,36 @@ fn listing(list: &serde_json::Value) -> Archive {
     archive
 }
 
+/// What is wrong, the archive, the class of the failure, and what it says.
+type Row = (&'static str, Archive, Class, &'static str);
+
+fn refused(rows: Vec<Row>) {
+    for (what, archive, class, said) in rows {
+        for packing in [Packing::Plain, Packing::Zstd] {
+            let file = File::new(&archive.pack(packing));
+            let failure = file.wanted(&[]).expect_err(what);
+            assert_eq!(failure.class, class, "{what}: {failure}");
+            let line = failure.error.one_line();
+            assert!(
+                line.contains(said) && line.contains("/a.tar"),
+                "{what}: {line}"
+            );
+            assert!(failure.error.next_step().is_some(), "{what}: {line}");
+        }
+    }
+}
+
 #[test]
-fn what_is_not_whole_or_not_true_is_refused() {
+fn lists_of_docker_that_are_not_whole_or_not_true_are_refused() {
     let (image, docker) = docker();
-    let (_, oci) = oci();
     let variant = &image.variants[0];
     let (config, layer) = (&variant.config, &variant.layers[0].blob);
-    let index = |entry: serde_json::Value| {
-        let index = json!({"schemaVersion": 2, "manifests": [entry]});
-        with(&oci, "index.json", index.to_string().as_bytes())
-    };
-    let top = &image.top;
-    let sized =
-        |size: u64| json!({"mediaType": top.media_type, "digest": top.digest, "size": size});
-    let blob =
-        |digest: &str, bytes: &[u8]| with(&oci, &format!("blobs/sha256/{}", hex(digest)), bytes);
     let many: Vec<_> = (0..5000)
         .map(|_| json!({"Config": "c", "Layers": []}))
         .collect();
     let short = json!({"architecture": "amd64", "os": "linux", "rootfs": {"diff_ids": []}});
     let config_name = format!("{}.json", hex(&config.digest));
-    let rows = [
+    refused(vec![
         (
             "no list",
             docker.clone().without("manifest.json"),
@@ -129,6 +138,24 @@ fn what_is_not_whole_or_not_true_is_refused() {
             Class::Image,
             "a name in it",
         ),
+    ]);
+}
+
+#[test]
+fn layouts_that_are_not_whole_or_not_true_are_refused() {
+    let (image, oci) = oci();
+    let variant = &image.variants[0];
+    let (config, layer) = (&variant.config, &variant.layers[0].blob);
+    let index = |entry: serde_json::Value| {
+        let index = json!({"schemaVersion": 2, "manifests": [entry]});
+        with(&oci, "index.json", index.to_string().as_bytes())
+    };
+    let top = &image.top;
+    let sized =
+        |size: u64| json!({"mediaType": top.media_type, "digest": top.digest, "size": size});
+    let blob =
+        |digest: &str, bytes: &[u8]| with(&oci, &format!("blobs/sha256/{}", hex(digest)), bytes);
+    refused(vec![
         (
             "no index",
             oci.clone().without("index.json"),
@@ -195,20 +222,7 @@ fn what_is_not_whole_or_not_true_is_refused() {
             Class::Image,
             "is no digest",
         ),
-    ];
-    for (what, archive, class, said) in rows {
-        for packing in [Packing::Plain, Packing::Zstd] {
-            let file = File::new(&archive.pack(packing));
-            let failure = file.wanted(&[]).expect_err(what);
-            assert_eq!(failure.class, class, "{what}: {failure}");
-            let line = failure.error.one_line();
-            assert!(
-                line.contains(said) && line.contains("/a.tar"),
-                "{what}: {line}"
-            );
-            assert!(failure.error.next_step().is_some(), "{what}: {line}");
-        }
-    }
+    ]);
 }
 
 #[test]
