@@ -1,7 +1,9 @@
 //! Archives of images: what each holds, that containerd's own import gives the same digests, and what is refused.
 //! Separate because three containerds import every archive here, and none of ours is filled from it.
 
+mod choice;
 mod filled;
+mod hostile;
 mod refused;
 
 use std::collections::BTreeMap;

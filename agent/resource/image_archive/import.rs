@@ -84,15 +84,13 @@ fn judge(archive: &ImageArchive, report: &Report) -> Result<()> {
         lost += 1;
         tracing::error!("{}: {failure}", image.name);
     }
-    match lost {
-        0 => Ok(()),
-        _ => {
-            let of = report.images.len();
-            let what = format!("import {}: {lost} of {of} images failed", archive.path);
-            let hint = "each is told above; run the same bake again, it does only what is missing";
-            Err(Error::host(what).hint(hint))
-        }
+    if lost == 0 {
+        return Ok(());
     }
+    let of = report.images.len();
+    let what = format!("import {}: {lost} of {of} images failed", archive.path);
+    let hint = "each is told above; run the same bake again, it does only what is missing";
+    Err(Error::host(what).hint(hint))
 }
 
 /// The names that pods ask for.

@@ -30,8 +30,11 @@ pub fn remembers(root: &Root, archive: &str) -> Result<bool> {
     let Some(want) = entry(root, archive, &[])? else {
         return Ok(false);
     };
-    let have = known.get(archive);
-    Ok(have.is_some_and(|have| have["size"] == want["size"] && have["modTime"] == want["modTime"]))
+    let Some(have) = known.get(archive) else {
+        return Ok(false);
+    };
+    let same = |field| have.get(field) == want.get(field);
+    Ok(same("size") && same("modTime"))
 }
 
 /// Makes RKE2 remember an archive that was imported under these names; what it remembers of others stays.
