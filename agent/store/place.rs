@@ -77,19 +77,20 @@ impl Rooms {
     /// Opens them, and insists on the daemon's store being the one that is meant.
     pub(super) fn open(place: &Place, facts: &Facts) -> Result<Self> {
         let store = place.folder()?;
-        let content = place.must(&text(&facts.content)?)?;
-        let above = facts.content.parent().unwrap_or(Path::new("/"));
-        let daemons = place.must(&text(above)?)?;
+        let path = text(&facts.content)?;
+        let (above, name) = path.rsplit_once('/').unwrap_or(("/", &path));
+        let daemons = place.must(above)?;
         let doing = || format!("look at the store {}", place.store());
         if daemons.identity().context(doing)? != store.identity().context(doing)? {
             return Err(Error::usage(format!(
                 "fill the store {}: the daemon keeps its own at {}",
                 place.store(),
-                above.display()
+                above
             )));
         }
-        let blobs = content
-            .make("blobs", 0o755)
+        // Some daemons make it when they write the first blob.
+        let blobs = (store.make(name, 0o700))
+            .and_then(|content| content.make("blobs", 0o755))
             .and_then(|blobs| blobs.make("sha256", 0o755))
             .context(doing)?;
         let snapshots = match &facts.overlayfs {
