@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nodeagent::policy::{Layer, Request, Sources, resolve};
 
-use crate::support::images::{self, Dialect, Entry, Image, Packing, tiny};
+use crate::support::images::{self, Dialect, Entry, Image, Packing, small::tiny};
 use crate::support::machine::run::{Done, run};
 use crate::support::registry::{self, Registry, Storage};
 

@@ -68,7 +68,7 @@ fn keeps_layers(labels: &Labels, image: &Resolved) -> bool {
 }
 
 /// The image that is recorded under a wanted name, read from the store's files.
-fn image(
+pub(super) fn image(
     inventory: &Inventory,
     files: &mut dyn Judged,
     wanted: &Wanted,

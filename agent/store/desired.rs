@@ -24,10 +24,13 @@ const SOURCE: &str = "containerd.io/distribution.source.";
 
 /// Labels of image records: kubelet's interface manages it, and kubelet's collection leaves it alone. Never k3s's own
 /// label beside it: at each start k3s takes the pin from what carries that.
-pub(super) const RECORD: [(&str, &str); 2] = [
-    ("io.cri-containerd.image", "managed"),
-    ("io.cri-containerd.pinned", "pinned"),
-];
+pub(super) const RECORD: [(&str, &str); 2] = [MANAGED, PINNED];
+
+/// The label of images that kubelet's interface knows.
+pub const MANAGED: (&str, &str) = ("io.cri-containerd.image", "managed");
+
+/// The label of images that kubelet does not collect when the disk is full.
+pub const PINNED: (&str, &str) = ("io.cri-containerd.pinned", "pinned");
 
 /// A blob that must be there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -48,6 +48,13 @@ impl Place {
         &self.store
     }
 
+    /// Waits until everything of the store's file system is on the disk.
+    pub(super) fn sync(&self) -> Result<()> {
+        let folder = self.folder()?;
+        let synced = folder.sync_all();
+        synced.context(|| format!("bring the store {} to the disk", self.store))
+    }
+
     /// The store's directory, opened.
     pub(super) fn folder(&self) -> Result<Folder> {
         self.must(&self.store)
@@ -77,19 +84,20 @@ impl Rooms {
     /// Opens them, and insists on the daemon's store being the one that is meant.
     pub(super) fn open(place: &Place, facts: &Facts) -> Result<Self> {
         let store = place.folder()?;
-        let path = text(&facts.content)?;
-        let (above, name) = path.rsplit_once('/').unwrap_or(("/", &path));
-        let daemons = place.must(above)?;
+        let above = facts.content.parent().unwrap_or(Path::new("/"));
+        let daemons = place.must(&text(above)?)?;
         let doing = || format!("look at the store {}", place.store());
         if daemons.identity().context(doing)? != store.identity().context(doing)? {
             return Err(Error::usage(format!(
                 "fill the store {}: the daemon keeps its own at {}",
                 place.store(),
-                above
+                above.display()
             )));
         }
-        // Some daemons make it when they write the first blob.
-        let blobs = (store.make(name, 0o700))
+        // A daemon that was never given a blob has not made its directory yet.
+        let name = facts.content.file_name().unwrap_or_default();
+        let blobs = daemons
+            .make(&name.to_string_lossy(), 0o755)
             .and_then(|content| content.make("blobs", 0o755))
             .and_then(|blobs| blobs.make("sha256", 0o755))
             .context(doing)?;

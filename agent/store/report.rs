@@ -191,3 +191,14 @@ impl Report {
             .filter_map(|image| Some((image, image.outcome.as_ref().err()?)))
     }
 }
+
+impl Report {
+    /// Adds another fill's.
+    pub fn join(&mut self, other: Report) {
+        self.images.extend(other.images);
+        self.fetched += other.fetched;
+        self.written += other.written;
+        self.requests += other.requests;
+        self.phases.extend(other.phases);
+    }
+}

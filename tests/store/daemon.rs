@@ -1,11 +1,16 @@
 //! containerd itself: what our client and our daemon do with all three generations.
 //! Separate because it needs neither a registry nor a real image.
 
+mod chroot;
 mod content;
 mod facts;
 mod images;
+mod overlay;
+mod refused;
 mod rig;
+mod service;
 mod snapshots;
+mod standalone;
 
 use crate::support::generations::{Daemon, Generation};
 use nodeagent::host::containerd::{Client, Containerd, Facts, Image, Labels, Target};
@@ -23,6 +28,14 @@ fn each(test: impl Fn(&Daemon, Client)) {
         client.make_namespace().unwrap();
         test(&daemon, client);
         daemon.stop().unwrap();
+    }
+}
+
+/// Runs a test with the daemon program of each generation.
+fn each_program(test: impl Fn(Generation, &str)) {
+    for generation in Generation::ALL {
+        let program = generation.programs().unwrap().containerd;
+        test(generation, program.to_str().unwrap());
     }
 }
 

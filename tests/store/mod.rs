@@ -7,6 +7,12 @@
     reason = "tests touch their own temporary trees directly"
 )]
 
+mod accept;
 mod daemon;
+mod image_archive;
+mod layer;
+mod offline;
+mod registry;
 mod fill;
 mod sets;
+mod tarball;

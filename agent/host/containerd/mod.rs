@@ -2,6 +2,10 @@
 //! It is separate because it is the seam that tests make fail, and because nothing else knows containerd's protocol.
 
 mod client;
+mod config;
+pub mod find;
+mod premises;
+mod standalone;
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
@@ -14,6 +18,8 @@ use super::oci::{Descriptor, Digest};
 use crate::error::{Error, Result};
 
 pub use client::Client;
+pub use premises::carries_snapshots;
+pub use standalone::{Standalone, Start, UNIT};
 
 /// The class of an error that a call ended with: no room, what a reader said, or the store's own fault.
 pub fn class(error: &Error) -> Class {

@@ -2,6 +2,7 @@
 //! It is separate because documents and blobs are asked for alike, and because logins must not follow redirects.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE, RETRY_AFTER,
@@ -134,8 +135,12 @@ async fn send(
     let client = link.client(url, tls)?;
     let sent = client.get(url.clone()).headers(headers).send();
     let patience = &link.shared.patience;
+    let begun = Instant::now();
     match timeout(patience.connect + patience.answer, sent).await {
-        Ok(Ok(response)) => Ok(response),
+        Ok(Ok(response)) => {
+            link.shared.pace.answered(&authority(url), begun.elapsed());
+            Ok(response)
+        }
         Ok(Err(error)) => Err(Fault::of_transport("", error)),
         Err(_) => Err(Fault::passing(
             Class::Timeout,

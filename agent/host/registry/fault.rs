@@ -111,8 +111,10 @@ fn judge(error: &reqwest::Error) -> (Class, Again) {
     let later = Again::After(None);
     let mut next: Option<&dyn StdError> = Some(error);
     while let Some(cause) = next {
-        if is_tls(cause) {
-            return (Class::Tls, Again::No);
+        match tls(cause) {
+            Some(true) => return (Class::Tls, Again::No),
+            Some(false) => return (Class::Tls, later),
+            None => {}
         }
         // hyper-util's name for it; its type is not public.
         if cause.to_string() == "dns error" {
@@ -126,13 +128,19 @@ fn judge(error: &reqwest::Error) -> (Class, Again) {
     }
 }
 
+/// Whether it is an error of TLS, and one that stays: a handshake that is only cut off may go well the next time.
 /// rustls' errors come inside of `io::Error`s, which do not name them as their source.
-fn is_tls(cause: &(dyn StdError + 'static)) -> bool {
-    let inner = cause
-        .downcast_ref::<std::io::Error>()
-        .and_then(std::io::Error::get_ref);
-    inner.is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>)
-        || cause.is::<rustls::Error>()
+fn tls(cause: &(dyn StdError + 'static)) -> Option<bool> {
+    if cause.is::<rustls::Error>() {
+        return Some(true);
+    }
+    let io = cause.downcast_ref::<std::io::Error>()?;
+    let inner = io.get_ref()?;
+    // tokio-rustls' words.
+    if inner.to_string() == "tls handshake eof" {
+        return Some(false);
+    }
+    tls(inner)
 }
 
 /// The fault that an answer's status is.

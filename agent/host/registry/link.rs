@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Client, NoProxy, Proxy, Url};
 
+use super::Access;
 use super::fault::Fault;
+use super::pace::Pace;
 use super::patience::Patience;
 use super::rke2::Tls;
 use super::route::{Routes, authority};
@@ -22,6 +24,7 @@ use crate::host::failure::Class;
 pub(super) struct Shared {
     pub(super) routes: Routes,
     pub(super) patience: Patience,
+    pub(super) pace: Pace,
     pub(super) tokens: Tokens,
     pub(super) trust: Trust,
     /// Proxies, with credentials perhaps: none of it is shown.
@@ -31,10 +34,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(routes: Routes, patience: Patience, trust: Trust) -> Result<Self> {
+    pub(super) fn new(routes: Routes, trust: Trust, access: &Access) -> Result<Self> {
         Ok(Self {
+            pace: Pace::new(access.memory),
+            patience: access.patience.clone(),
             routes,
-            patience,
             tokens: Tokens::default(),
             trust,
             proxies: proxies(&environment::proxies())?,

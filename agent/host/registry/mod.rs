@@ -3,10 +3,13 @@
 
 mod ask;
 mod auth;
+mod body;
 mod challenge;
 mod document;
 mod fault;
+mod lanes;
 mod link;
+mod pace;
 mod patience;
 mod puller;
 mod rke2;

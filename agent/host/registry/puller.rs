@@ -1,22 +1,20 @@
 //! Registries as a source of images: sessions, each with a runtime and connections of its own.
 //! It is separate because it joins the parts: what is asked, how it is tried, and how it is read.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 
 use super::Access;
 use super::auth::Logins;
+use super::body::{Body, Whole};
 use super::document::document;
 use super::link::{Link, Shared};
 use super::rke2::Registries;
 use super::route::Routes;
-use super::stream::Stream;
 use super::tls::Trust;
-use super::turns::Turns;
 use crate::error::{Context as _, Error, Result};
 use crate::host::failure::{Class, Failure};
 use crate::host::oci::{Descriptor, Fetched, Name, Session, Source};
@@ -47,7 +45,7 @@ impl Puller {
             mirrors_only: access.mirrors_only,
         };
         let trust = Trust::new(&access.ca)?;
-        let shared = Shared::new(routes, access.patience.clone(), trust)?;
+        let shared = Shared::new(routes, trust, access)?;
         Ok(Self {
             shared: Arc::new(shared),
         })
@@ -91,47 +89,12 @@ impl Session for PullSession {
 
     fn blob(&mut self, name: &Name, blob: &Descriptor) -> Result<Box<dyn Read + '_>, Failure> {
         let doing = format!("fetch the blob {} of {name}", blob.digest.short());
-        let turns = Turns::new(doing.clone(), super::endpoints(&self.link, name, &doing)?);
-        Ok(Box::new(Body {
-            session: self,
-            stream: Stream::new(turns, blob, 0..blob.size),
-            current: Bytes::new(),
-            over: false,
-        }))
-    }
-}
-
-/// A blob that is read.
-struct Body<'s> {
-    session: &'s mut PullSession,
-    stream: Stream,
-    /// What came and is not read yet.
-    current: Bytes,
-    /// It ended, or failed for good.
-    over: bool,
-}
-
-impl Read for Body<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        if self.current.is_empty() && !self.over {
-            let PullSession { link, runtime } = &*self.session;
-            match runtime.block_on(self.stream.next(link)) {
-                Ok(Some(piece)) => self.current = piece,
-                Ok(None) => self.over = true,
-                Err(failure) => {
-                    self.over = true;
-                    return Err(failure.into());
-                }
-            }
-        }
-        let count = self.current.len().min(buffer.len());
-        let piece = self.current.split_to(count);
-        let (into, _) = buffer.split_at_mut(count);
-        into.copy_from_slice(&piece);
-        Ok(count)
+        let whole = Whole {
+            endpoints: super::endpoints(&self.link, name, &doing)?,
+            doing,
+            blob: blob.clone(),
+        };
+        Ok(Box::new(Body::new(&self.link, &self.runtime, whole)))
     }
 }
 

@@ -1,7 +1,9 @@
 //! A range of a blob as a stream that survives broken connections: each is taken up where the last one ended.
 //! It is separate because one blob can be several of them at once.
 
-use std::time::Instant;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_RANGE};
@@ -12,6 +14,7 @@ use super::ask::{Question, ask, texts};
 use super::document::pause;
 use super::fault::{Again, Fault};
 use super::link::Link;
+use super::route::authority;
 use super::turns::Turns;
 use crate::host::failure::{Class, Failure};
 use crate::host::oci::Descriptor;
@@ -25,9 +28,22 @@ pub(super) struct Stream {
     size: u64,
     /// The next byte.
     at: u64,
-    /// One past the last.
-    end: u64,
+    /// What others may see and change.
+    outside: Rc<Outside>,
     open: Option<Open>,
+}
+
+/// A stream as it is seen by who reads others beside it.
+#[derive(Debug)]
+pub(super) struct Outside {
+    /// One past the last byte; it may be moved towards the next one.
+    pub(super) end: Cell<u64>,
+    /// The next byte.
+    pub(super) at: Cell<u64>,
+    /// Whether a part was given when a part was asked for.
+    pub(super) parts: Cell<Option<bool>>,
+    /// The least time that an answer of the host took that delivers.
+    pub(super) latency: Cell<Option<Duration>>,
 }
 
 /// A connection that delivers.
@@ -39,7 +55,7 @@ struct Open {
     /// What came of it.
     came: u64,
     /// Since when `slow` is counted, in time spent waiting.
-    waited: std::time::Duration,
+    waited: Duration,
     slow: u64,
 }
 
@@ -51,9 +67,23 @@ impl Stream {
             tail: format!("blobs/{}", blob.digest),
             size: blob.size,
             at: range.start,
-            end: range.end,
+            outside: Rc::new(Outside {
+                end: Cell::new(range.end),
+                at: Cell::new(range.start),
+                parts: Cell::new(None),
+                latency: Cell::new(None),
+            }),
             open: None,
         }
+    }
+
+    /// The stream as others see it.
+    pub(super) fn outside(&self) -> Rc<Outside> {
+        Rc::clone(&self.outside)
+    }
+
+    fn end(&self) -> u64 {
+        self.outside.end.get()
     }
 
     /// The next bytes; none after the last.
@@ -75,27 +105,28 @@ impl Stream {
 
     async fn piece(&mut self, link: &Link) -> Result<Option<Bytes>, Fault> {
         loop {
-            if self.at == self.end {
+            if self.at >= self.end() {
                 return self.finish(link).await.map(|()| None);
             }
             if self.open.is_none() {
                 self.open = Some(self.connect(link).await?);
             }
-            let left = self.end - self.at;
             let Some(open) = &mut self.open else { continue };
             let Some(mut piece) = open.read(link).await? else {
                 let said = format!("the answer ended after {} of {} bytes", self.at, self.size);
                 return Err(Fault::passing(Class::Digest, said));
             };
-            let skipped = open.skip.min(piece.len() as u64);
-            open.skip -= skipped;
-            drop(piece.split_to(usize::try_from(skipped).unwrap_or(usize::MAX)));
-            if piece.len() as u64 > left {
+            open.skip(&mut piece);
+            open.came += piece.len() as u64;
+            if self.at + piece.len() as u64 > self.size {
                 return Err(self.more());
             }
+            // Somebody else fetches what follows.
+            let left = self.end().saturating_sub(self.at);
+            piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            self.at += piece.len() as u64;
+            self.outside.at.set(self.at);
             if !piece.is_empty() {
-                self.at += piece.len() as u64;
-                open.came += piece.len() as u64;
                 return Ok(Some(piece));
             }
         }
@@ -108,7 +139,7 @@ impl Stream {
         };
         let sure = open.response.content_length().is_some();
         if sure
-            || self.end < self.size
+            || self.end() < self.size
             || open.read(link).await?.is_none_or(|piece| piece.is_empty())
         {
             return Ok(());
@@ -125,11 +156,11 @@ impl Stream {
     }
 
     async fn connect(&self, link: &Link) -> Result<Open, Fault> {
-        let whole = self.at == 0 && self.end == self.size;
+        let whole = self.at == 0 && self.end() == self.size;
         let question = Question {
             tail: &self.tail,
             accept: None,
-            range: (!whole).then(|| format!("bytes={}-{}", self.at, self.end - 1)),
+            range: (!whole).then(|| format!("bytes={}-{}", self.at, self.end() - 1)),
             proven: true,
         };
         let Some(endpoint) = self.turns.endpoint() else {
@@ -137,11 +168,17 @@ impl Stream {
         };
         let response = ask(link, endpoint, &question).await?;
         let skip = self.check(&response)?;
+        if !whole {
+            let part = response.status() == StatusCode::PARTIAL_CONTENT;
+            self.outside.parts.set(Some(part));
+        }
+        let host = authority(response.url());
+        self.outside.latency.set(link.shared.pace.latency(&host));
         Ok(Open {
             response,
             skip,
             came: 0,
-            waited: std::time::Duration::ZERO,
+            waited: Duration::ZERO,
             slow: 0,
         })
     }
@@ -155,15 +192,15 @@ impl Stream {
         }
         let partial = response.status() == StatusCode::PARTIAL_CONTENT;
         let (skip, want) = match partial {
-            true => (0, self.end - self.at),
+            true => (0, self.end() - self.at),
             false => (self.at, self.size),
         };
         if partial {
             let range = texts(response.headers(), &CONTENT_RANGE)
                 .next()
                 .unwrap_or_default();
-            let wanted = format!("bytes {}-{}/{}", self.at, self.end - 1, self.size);
-            let unsized_too = format!("bytes {}-{}/*", self.at, self.end - 1);
+            let wanted = format!("bytes {}-{}/{}", self.at, self.end() - 1, self.size);
+            let unsized_too = format!("bytes {}-{}/*", self.at, self.end() - 1);
             if range != wanted && range != unsized_too {
                 let said = format!(
                     "wanted {wanted:?}, got {:?}",
@@ -183,6 +220,14 @@ impl Stream {
 }
 
 impl Open {
+    /// Takes off what comes too early.
+    fn skip(&mut self, piece: &mut Bytes) {
+        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX);
+        let skipped = skipped.min(piece.len());
+        self.skip -= skipped as u64;
+        drop(piece.split_to(skipped));
+    }
+
     /// The next bytes from the connection, or the fault of one that stalls or crawls. Only the time spent waiting
     /// counts: a reader may take its own.
     async fn read(&mut self, link: &Link) -> Result<Option<Bytes>, Fault> {
@@ -194,13 +239,15 @@ impl Open {
         };
         let piece = read.map_err(|error| Fault::of_transport("", error))?;
         self.waited += begun.elapsed();
-        self.slow += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        let count = piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        link.shared.pace.came(count);
+        self.slow += count;
         if self.waited >= patience.stall {
             if self.slow < patience.fewest() {
                 let said = format!("fewer than {} bytes a second come", patience.slowest);
                 return Err(Fault::passing(Class::Timeout, said));
             }
-            (self.waited, self.slow) = (std::time::Duration::ZERO, 0);
+            (self.waited, self.slow) = (Duration::ZERO, 0);
         }
         Ok(piece)
     }

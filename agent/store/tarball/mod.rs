@@ -9,6 +9,7 @@ mod docker;
 mod held;
 mod layout;
 mod list;
+pub mod remembered;
 mod scan;
 
 use std::collections::BTreeMap;

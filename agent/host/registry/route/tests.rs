@@ -15,157 +15,159 @@ fn routes(file: &str) -> Routes {
 fn lines(routes: &Routes, image: &str) -> Vec<String> {
     let found = routes.of(&Name::parse(image).unwrap()).unwrap();
     let line = |e: &Endpoint| {
-        let mut text = e.url("manifests/t").to_string();
+        let mut words = vec![e.url("manifests/t").to_string()];
         if e.login != Login::Anonymous {
-            text += &format!(" {:?}", e.login);
+            words.push(format!("{:?}", e.login));
         }
-        if let Some(ca) = &e.tls.ca_file {
-            text += &format!(" ca={}", ca.display());
-        }
-        if e.tls.insecure {
-            text += " insecure";
-        }
-        text
+        words.extend(
+            e.tls
+                .ca_file
+                .iter()
+                .map(|ca| format!("ca={}", ca.display())),
+        );
+        words.extend(e.tls.insecure.then(|| "insecure".to_owned()));
+        words.join(" ")
     };
     found.iter().map(line).collect()
 }
 
+/// A registries.yaml, an image, and its endpoints.
+type Row = (&'static str, &'static str, &'static [&'static str]);
+
+const HUB: &str = "https://registry-1.docker.io/v2/library/x/manifests/t";
+const R: &str = "https://r.io/v2/a/b/manifests/t";
+const M: &str = "https://m/v2/a/b/manifests/t?ns=r.io";
+
+const ORDER: &[Row] = &[
+    ("", "x", &[HUB]),
+    ("", "r.io/a/b", &[R]),
+    ("mirrors: {r.io: {endpoint: []}}", "r.io/a/b", &[R]),
+    ("mirrors: {r.io:}\nconfigs: {r.io:}", "r.io/a/b", &[R]),
+    (
+        "mirrors: {docker.io: {endpoint: ['https://m:5000', 'http://n/']}}",
+        "x",
+        &[
+            "https://m:5000/v2/library/x/manifests/t?ns=docker.io",
+            "http://n/v2/library/x/manifests/t?ns=docker.io",
+            HUB,
+        ],
+    ),
+    // Mirrors of another registry are not asked.
+    ("mirrors: {docker.io: {endpoint: [m]}}", "r.io/a/b", &[R]),
+    ("mirrors: {'*': {endpoint: [m]}}", "r.io/a/b", &[M, R]),
+    // An entry of its own hides "*", a configuration alone also does; an empty one does not.
+    (
+        "mirrors: {'*': {endpoint: [x]}, r.io: {endpoint: [m]}}",
+        "r.io/a/b",
+        &[M, R],
+    ),
+    (
+        "mirrors: {'*': {endpoint: [m]}}\nconfigs: {r.io: {tls: {ca_file: /c}}}",
+        "r.io/a/b",
+        &["https://r.io/v2/a/b/manifests/t ca=/c"],
+    ),
+    (
+        "mirrors: {'*': {endpoint: [m]}}\nconfigs: {r.io: {}}",
+        "r.io/a/b",
+        &[M, R],
+    ),
+    // The registry itself, named last, is not asked twice; named so it has rewrites, as with k3s.
+    (
+        "mirrors: {r.io: {endpoint: [m, 'https://r.io']}}",
+        "r.io/a/b",
+        &[M, R],
+    ),
+    (
+        "mirrors: {r.io: {endpoint: ['https://r.io'], rewrite: {a: c}}}",
+        "r.io/a/b",
+        &["https://r.io/v2/c/b/manifests/t"],
+    ),
+    (
+        "mirrors: {docker.io: {endpoint: ['https://docker.io']}}",
+        "x",
+        &[HUB],
+    ),
+    // Another port of the same host is another endpoint.
+    (
+        "mirrors: {'r.io:5000': {endpoint: ['https://r.io']}}",
+        "r.io:5000/a/b",
+        &[
+            "https://r.io/v2/a/b/manifests/t?ns=r.io%3A5000",
+            "https://r.io:5000/v2/a/b/manifests/t",
+        ],
+    ),
+];
+
+const ADDRESSES: &[Row] = &[
+    // Scheme: the machine itself on an odd port has no TLS.
+    (
+        "mirrors: {r.io: {endpoint: ['localhost:5000', '127.0.0.1:443', localhost, 'm:5000']}}",
+        "r.io/a/b",
+        &[
+            "http://localhost:5000/v2/a/b/manifests/t?ns=r.io",
+            "https://127.0.0.1/v2/a/b/manifests/t?ns=r.io",
+            "https://localhost/v2/a/b/manifests/t?ns=r.io",
+            "https://m:5000/v2/a/b/manifests/t?ns=r.io",
+            R,
+        ],
+    ),
+    // A path stands for /v2.
+    (
+        "mirrors: {r.io: {endpoint: ['https://m/v2/', 'https://m/v2/proxy', 'https://m/p/', 'https://m/v2']}}",
+        "r.io/a/b",
+        &[
+            M,
+            "https://m/v2/proxy/a/b/manifests/t?ns=r.io",
+            "https://m/p/a/b/manifests/t?ns=r.io",
+            R,
+        ],
+    ),
+    // Rewrites: at the mirror only.
+    (
+        "mirrors: {r.io: {endpoint: [m], rewrite: {'^a/(.*)': 'p/$1'}}}",
+        "r.io/a/b",
+        &["https://m/v2/p/b/manifests/t?ns=r.io", R],
+    ),
+];
+
+const CONFIGS: &[Row] = &[
+    // TLS and login by the endpoint's host, not by the registry's.
+    (
+        "mirrors: {r.io: {endpoint: ['https://m:5000']}}\nconfigs: {'m:5000': {auth: {username: u, password: p}, tls: {ca_file: /m}}, r.io: {auth: {identity_token: i}, tls: {insecure_skip_verify: true}}, m: {tls: {ca_file: /wrong}}}",
+        "r.io/a/b",
+        &[
+            "https://m:5000/v2/a/b/manifests/t?ns=r.io Basic ca=/m",
+            "https://r.io/v2/a/b/manifests/t Identity insecure",
+        ],
+    ),
+    (
+        "configs: {docker.io: {auth: {auth: dTpw}}}",
+        "x",
+        &["https://registry-1.docker.io/v2/library/x/manifests/t Basic"],
+    ),
+    (
+        "configs: {registry-1.docker.io: {auth: {token: t}}}",
+        "x",
+        &["https://registry-1.docker.io/v2/library/x/manifests/t Bearer"],
+    ),
+    // "*": TLS of registries' own endpoints; its login is nobody's.
+    (
+        "configs: {'*': {auth: {username: u, password: p}, tls: {insecure_skip_verify: true}}}",
+        "r.io/a/b",
+        &["https://r.io/v2/a/b/manifests/t insecure"],
+    ),
+    (
+        "mirrors: {'*': {endpoint: [m]}}\nconfigs: {'*': {tls: {ca_file: /c}}}",
+        "r.io/a/b",
+        &[M, "https://r.io/v2/a/b/manifests/t ca=/c"],
+    ),
+];
+
 #[test]
 fn registries_yaml_becomes_endpoints() {
-    const HUB: &str = "https://registry-1.docker.io/v2/library/x/manifests/t";
-    const R: &str = "https://r.io/v2/a/b/manifests/t";
-    let table: [(&str, &str, &[&str]); 22] = [
-        ("", "x", &[HUB]),
-        ("", "r.io/a/b", &[R]),
-        ("mirrors: {r.io: {endpoint: []}}", "r.io/a/b", &[R]),
-        ("mirrors: {r.io:}\nconfigs: {r.io:}", "r.io/a/b", &[R]),
-        (
-            "mirrors: {docker.io: {endpoint: ['https://m:5000', 'http://n/']}}",
-            "x",
-            &[
-                "https://m:5000/v2/library/x/manifests/t?ns=docker.io",
-                "http://n/v2/library/x/manifests/t?ns=docker.io",
-                HUB,
-            ],
-        ),
-        // Mirrors of another registry are not asked.
-        ("mirrors: {docker.io: {endpoint: [m]}}", "r.io/a/b", &[R]),
-        (
-            "mirrors: {'*': {endpoint: [m]}}",
-            "r.io/a/b",
-            &["https://m/v2/a/b/manifests/t?ns=r.io", R],
-        ),
-        // An entry of its own hides "*", a configuration alone also does; an empty one does not.
-        (
-            "mirrors: {'*': {endpoint: [m]}, r.io: {endpoint: [n]}}",
-            "r.io/a/b",
-            &["https://n/v2/a/b/manifests/t?ns=r.io", R],
-        ),
-        (
-            "mirrors: {'*': {endpoint: [m]}}\nconfigs: {r.io: {tls: {ca_file: /c}}}",
-            "r.io/a/b",
-            &["https://r.io/v2/a/b/manifests/t ca=/c"],
-        ),
-        (
-            "mirrors: {'*': {endpoint: [m]}}\nconfigs: {r.io: {}}",
-            "r.io/a/b",
-            &["https://m/v2/a/b/manifests/t?ns=r.io", R],
-        ),
-        // Scheme: the machine itself on an odd port has no TLS.
-        (
-            "mirrors: {r.io: {endpoint: ['localhost:5000', '127.0.0.1:443', localhost, 'm:5000']}}",
-            "r.io/a/b",
-            &[
-                "http://localhost:5000/v2/a/b/manifests/t?ns=r.io",
-                "https://127.0.0.1/v2/a/b/manifests/t?ns=r.io",
-                "https://localhost/v2/a/b/manifests/t?ns=r.io",
-                "https://m:5000/v2/a/b/manifests/t?ns=r.io",
-                R,
-            ],
-        ),
-        // A path stands for /v2.
-        (
-            "mirrors: {r.io: {endpoint: ['https://m/v2/', 'https://m/v2/proxy', 'https://m/p/', 'https://m/v2']}}",
-            "r.io/a/b",
-            &[
-                "https://m/v2/a/b/manifests/t?ns=r.io",
-                "https://m/v2/proxy/a/b/manifests/t?ns=r.io",
-                "https://m/p/a/b/manifests/t?ns=r.io",
-                R,
-            ],
-        ),
-        // Rewrites: at the mirror only.
-        (
-            "mirrors: {r.io: {endpoint: [m], rewrite: {'^a/(.*)': 'p/$1'}}}",
-            "r.io/a/b",
-            &["https://m/v2/p/b/manifests/t?ns=r.io", R],
-        ),
-        // The registry itself, named last, is not asked twice; named so it has rewrites, as with k3s.
-        (
-            "mirrors: {r.io: {endpoint: [m, 'https://r.io']}}",
-            "r.io/a/b",
-            &["https://m/v2/a/b/manifests/t?ns=r.io", R],
-        ),
-        (
-            "mirrors: {r.io: {endpoint: ['https://r.io'], rewrite: {a: c}}}",
-            "r.io/a/b",
-            &["https://r.io/v2/c/b/manifests/t"],
-        ),
-        (
-            "mirrors: {docker.io: {endpoint: ['https://docker.io']}}",
-            "x",
-            &[HUB],
-        ),
-        // TLS and login by the endpoint's host, not by the registry's.
-        (
-            "mirrors: {r.io: {endpoint: ['https://m:5000']}}\nconfigs: {'m:5000': {auth: {username: u, password: p}, tls: {ca_file: /m}}, r.io: {auth: {identity_token: i}, tls: {insecure_skip_verify: true}}, m: {tls: {ca_file: /wrong}}}",
-            "r.io/a/b",
-            &[
-                "https://m:5000/v2/a/b/manifests/t?ns=r.io Basic ca=/m",
-                "https://r.io/v2/a/b/manifests/t Identity insecure",
-            ],
-        ),
-        (
-            "configs: {docker.io: {auth: {auth: dTpw}}}",
-            "x",
-            &[&format!("{HUB} Basic")],
-        ),
-        (
-            "configs: {registry-1.docker.io: {auth: {token: t}}}",
-            "x",
-            &[&format!("{HUB} Bearer")],
-        ),
-        // "*": TLS of registries' own endpoints; its login is nobody's.
-        (
-            "configs: {'*': {auth: {username: u, password: p}, tls: {insecure_skip_verify: true}}}",
-            "r.io/a/b",
-            &[&format!("{R} insecure")],
-        ),
-        (
-            "mirrors: {'*': {endpoint: [m]}}\nconfigs: {'*': {tls: {ca_file: /c}}}",
-            "r.io/a/b",
-            &[
-                "https://m/v2/a/b/manifests/t?ns=r.io",
-                &format!("{R} ca=/c"),
-            ],
-        ),
-        // The mirror of a registry on another port of the same host is another endpoint.
-        (
-            "mirrors: {'r.io:5000': {endpoint: ['https://r.io']}}",
-            "r.io:5000/a/b",
-            &[
-                "https://r.io/v2/a/b/manifests/t?ns=r.io:5000",
-                "https://r.io:5000/v2/a/b/manifests/t",
-            ],
-        ),
-    ];
-    for (file, image, want) in table {
-        let image = format!("{image}:t");
-        let want: Vec<String> = want
-            .iter()
-            .map(|w| w.replace("ns=r.io:", "ns=r.io%3A"))
-            .collect();
-        assert_eq!(lines(&routes(file), &image), want, "{file}");
+    for (file, image, want) in [ORDER, ADDRESSES, CONFIGS].concat() {
+        let found = lines(&routes(file), &format!("{image}:t"));
+        assert_eq!(found, want, "{file}");
     }
 }
 

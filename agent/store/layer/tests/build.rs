@@ -1,7 +1,8 @@
 //! A builder of archives that makes every kind of entry, and wrong ones as gladly as right ones.
-//! It is separate because every test of the writer begins with one.
+//! It is separate because every test of the writer begins with one, those of other tiers as well.
 
-use crate::host::archive::header::{BLOCK, checksum};
+/// Archives are made of blocks of this size.
+const BLOCK: usize = 512;
 
 /// An entry to be built; the fields are what stands in the header.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub(super) struct Item {
     pub(super) mtime: i64,
     pub(super) device: (i64, i64),
     pub(super) content: Vec<u8>,
+    /// Written as GNU does, with a time of the last read.
+    pub(super) atime: Option<i64>,
 }
 
 /// An entry of a type letter: mode 0755, owned by root, of the year 2001.
@@ -31,6 +34,7 @@ pub(super) fn entry(kind: u8, name: &str) -> Item {
         mtime: 1_000_000_000,
         device: (0, 0),
         content: Vec::new(),
+        atime: None,
     }
 }
 
@@ -78,7 +82,11 @@ impl Item {
         put(124, &number(self.size, 12));
         put(136, &number(self.mtime, 12));
         put(156, &[self.kind]);
-        put(257, b"ustar\x0000");
+        let gnu = self.atime.is_some();
+        put(257, if gnu { b"ustar  \0" } else { b"ustar\x0000" });
+        if let Some(atime) = self.atime {
+            put(345, &number(atime, 12));
+        }
         put(329, &number(self.device.0, 8));
         put(337, &number(self.device.1, 8));
         seal(block)
@@ -87,7 +95,9 @@ impl Item {
 
 /// Puts the right checksum in a block.
 pub(super) fn seal(mut block: [u8; BLOCK]) -> [u8; BLOCK] {
-    let sum = format!("{:06o}\0 ", checksum(&block));
+    block[148..156].fill(b' ');
+    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    let sum = format!("{sum:06o}\0 ");
     block[148..156].copy_from_slice(sum.as_bytes());
     block
 }

@@ -16,10 +16,14 @@ pub(super) struct Node {
     pub(super) gid: u32,
     /// Seconds and nanoseconds.
     pub(super) mtime: (i64, i64),
+    /// The same of the last read; not of directories, which are read by whoever looks.
+    pub(super) atime: (i64, i64),
     /// Content or where a link leads.
     pub(super) content: Vec<u8>,
-    /// Names it has.
+    /// Names it has; not of directories, of which every file system has its own idea.
     pub(super) links: u64,
+    /// The first path that has the same inode.
+    pub(super) same: String,
     /// Device number.
     pub(super) device: u64,
     pub(super) xattrs: BTreeMap<String, Vec<u8>>,
@@ -27,53 +31,74 @@ pub(super) struct Node {
 
 /// All paths below a directory; itself is `""`.
 pub(super) fn look(dir: &Path) -> BTreeMap<String, Node> {
-    let mut found = BTreeMap::new();
+    let (mut found, mut inodes) = (BTreeMap::new(), BTreeMap::new());
     enter(dir, "", &mut found);
-    found
+    // Content is read last: reading changes the time of the last read, also that of another name.
+    for (name, (node, inode)) in &mut found {
+        node.same = inodes.entry(*inode).or_insert(name.clone()).clone();
+        node.content = content(&dir.join(name), node.kind);
+    }
+    let nodes = found.into_iter();
+    nodes.map(|(name, (node, _))| (name, node)).collect()
 }
 
-fn enter(path: &Path, name: &str, found: &mut BTreeMap<String, Node>) {
+fn enter(path: &Path, name: &str, found: &mut BTreeMap<String, (Node, u64)>) {
     let node = node(path);
-    let kind = node.kind;
+    let kind = node.0.kind;
     found.insert(name.to_owned(), node);
-    if kind == 'd' {
-        for entry in std::fs::read_dir(path).unwrap() {
-            let entry = entry.unwrap();
-            let part = entry.file_name().to_string_lossy().into_owned();
-            let name = if name.is_empty() {
-                part
-            } else {
-                format!("{name}/{part}")
-            };
-            enter(&entry.path(), &name, found);
-        }
+    if kind != 'd' {
+        return;
+    }
+    for entry in std::fs::read_dir(path).unwrap() {
+        let entry = entry.unwrap();
+        let part = entry.file_name().to_string_lossy().into_owned();
+        let below = match name {
+            "" => part,
+            name => format!("{name}/{part}"),
+        };
+        enter(&entry.path(), &below, found);
     }
 }
 
-fn node(path: &Path) -> Node {
+fn node(path: &Path) -> (Node, u64) {
     let meta = std::fs::symlink_metadata(path).unwrap();
     let kind = meta.file_type();
-    let (kind, content) = match () {
-        () if kind.is_dir() => ('d', Vec::new()),
-        () if kind.is_symlink() => {
-            let link = std::fs::read_link(path).unwrap();
-            ('l', link.into_os_string().into_encoded_bytes())
-        }
-        () if kind.is_char_device() => ('c', Vec::new()),
-        () if kind.is_block_device() => ('b', Vec::new()),
-        () if kind.is_fifo() => ('p', Vec::new()),
-        () => ('f', std::fs::read(path).unwrap()),
+    let kind = match () {
+        () if kind.is_dir() => 'd',
+        () if kind.is_symlink() => 'l',
+        () if kind.is_char_device() => 'c',
+        () if kind.is_block_device() => 'b',
+        () if kind.is_fifo() => 'p',
+        () => 'f',
     };
-    Node {
+    let directory = kind == 'd';
+    let node = Node {
         kind,
         mode: meta.mode() & 0o7777,
         uid: meta.uid(),
         gid: meta.gid(),
         mtime: (meta.mtime(), meta.mtime_nsec()),
-        content,
-        links: if kind == 'd' { 0 } else { meta.nlink() },
+        atime: match directory {
+            true => (0, 0),
+            false => (meta.atime(), meta.atime_nsec()),
+        },
+        content: Vec::new(),
+        links: if directory { 0 } else { meta.nlink() },
+        same: String::new(),
         device: meta.rdev(),
         xattrs: xattrs(path),
+    };
+    (node, meta.ino())
+}
+
+fn content(path: &Path, kind: char) -> Vec<u8> {
+    match kind {
+        'f' => std::fs::read(path).unwrap(),
+        'l' => {
+            let link = std::fs::read_link(path).unwrap();
+            link.into_os_string().into_encoded_bytes()
+        }
+        _ => Vec::new(),
     }
 }
 

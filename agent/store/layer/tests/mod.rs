@@ -2,6 +2,7 @@
 //! They are apart to keep the modules readable.
 
 mod build;
+mod compare;
 mod look;
 mod ordinary;
 mod records;

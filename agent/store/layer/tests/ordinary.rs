@@ -112,13 +112,10 @@ fn pieces_of_any_size_make_the_same_tree() {
         found
     };
     let (whole, written) = unpack(&layer).unwrap();
+    let whole = without_times(&whole);
     for piece in [1, 3, 511, 512, 513, 4096, 300_000] {
         let (dir, again) = unpack_as(&layer, false, piece).unwrap();
-        assert_eq!(
-            without_times(&dir),
-            without_times(&whole),
-            "pieces of {piece}"
-        );
+        assert!(without_times(&dir) == whole, "pieces of {piece}");
         assert_eq!(again, written);
     }
 }
@@ -130,8 +127,9 @@ fn one_stream_fills_several_directories() {
     let mut writer = LayerWriter::new(targets, Limits::default());
     writer.push(&one_of_everything()).unwrap();
     writer.finish().unwrap();
-    for path in ["big", "etc/fine", "bin/sh"] {
-        assert_eq!(look(a.path())[path], look(b.path())[path]);
+    let (a, b) = (look(a.path()), look(b.path()));
+    for path in ["big", "etc/fine", "bin/sh", "dev/null", "var/mail"] {
+        assert!(a[path] == b[path], "{path}");
     }
-    assert_eq!(look(a.path()).len(), look(b.path()).len());
+    assert_eq!(a.len(), b.len());
 }

@@ -36,6 +36,33 @@ fn extension_records_override_the_header() {
 }
 
 #[test]
+fn a_file_was_never_read_before_it_was_changed() {
+    let gnu = |name: &str, atime| {
+        let mut item = entry(b'0', name);
+        item.atime = Some(atime);
+        item
+    };
+    let layer = Tar::default()
+        .add(gnu("later", 2_000_000_000))
+        .add(gnu("earlier", 5))
+        .pax(&[("atime", b"1700000000.5"), ("mtime", b"1600000000")])
+        .file("pax", "")
+        .pax(&[("mtime", b"99999999999")])
+        .file("far", "")
+        .end();
+    let found = tree(&layer);
+    let times = |path: &str| (found[path].atime, found[path].mtime);
+    let changed = (1_000_000_000, 0);
+    assert_eq!(times("later"), ((2_000_000_000, 0), changed));
+    assert_eq!(times("earlier"), (changed, changed));
+    assert_eq!(
+        times("pax"),
+        ((1_700_000_000, 500_000_000), (1_600_000_000, 0))
+    );
+    assert_eq!(times("far"), ((0, 0), (0, 0)));
+}
+
+#[test]
 fn records_speak_of_one_entry_only() {
     let layer = Tar::default()
         .pax(&[("uid", b"7")])
