@@ -2,9 +2,11 @@
 //! Separate because each part of what it joins has tests of its own already.
 
 mod bench;
+mod crash;
 mod fake;
 mod faults;
 mod feed;
+mod kill;
 mod lies;
 mod real;
 pub(super) mod stand;

@@ -14,7 +14,7 @@ use nodeagent::store::Wanted;
 use crate::support::images::{Document, Image};
 
 /// Bytes that one read gives at most.
-const READ: usize = 1000;
+const READ: usize = 16_000;
 
 /// The host in its images' names.
 pub(crate) const HOST: &str = "registry.example";

@@ -26,8 +26,13 @@ pub(crate) struct Stand {
     pub(crate) images: Vec<Image>,
 }
 
+/// The small set, with a program that runs.
+pub(crate) fn small_set() -> Vec<Image> {
+    small(&program())
+}
+
 /// A static program that says hello.
-pub(crate) fn program() -> Vec<u8> {
+fn program() -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let (source, binary) = (dir.path().join("hello.c"), dir.path().join("hello"));
     let text = "#include <unistd.h>\nint main(void) { return write(1, \"hello\\n\", 6) != 6; }\n";
@@ -44,7 +49,7 @@ pub(crate) fn program() -> Vec<u8> {
 impl Stand {
     /// With the small set.
     pub(crate) fn small() -> Self {
-        Self::with(small(&program()))
+        Self::with(small_set())
     }
 
     /// With these images.

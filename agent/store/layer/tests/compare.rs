@@ -55,10 +55,10 @@ fn every_change_is_told() {
     type Spoil = fn(&Path);
     let table: [(&str, Spoil); 18] = [
         ("'d/file' has 0 bytes, not 7", |dir| {
-            std::fs::write(dir.join("d/file"), "").unwrap()
+            std::fs::write(dir.join("d/file"), "").unwrap();
         }),
         ("'d/file' has another content", |dir| {
-            rewrite(&dir.join("d/file"), "CONTENT")
+            rewrite(&dir.join("d/file"), "CONTENT");
         }),
         ("'big' has another content", |dir| {
             let mut bytes = vec![3u8; 600_000];
@@ -66,11 +66,11 @@ fn every_change_is_told() {
             rewrite(&dir.join("big"), bytes);
         }),
         ("'d/file' is missing", |dir| {
-            std::fs::remove_file(dir.join("d/file")).unwrap()
+            std::fs::remove_file(dir.join("d/file")).unwrap();
         }),
         ("'link' leads elsewhere", |dir| {
             replace(&dir.join("link"), |path| {
-                unix::symlink("d/fil", path).unwrap()
+                unix::symlink("d/fil", path).unwrap();
             });
         }),
         ("'link' is a file", |dir| {
@@ -78,7 +78,7 @@ fn every_change_is_told() {
         }),
         ("'second' is no second name of 'd/file'", |dir| {
             replace(&dir.join("second"), |path| {
-                std::fs::write(path, "content").unwrap()
+                std::fs::write(path, "content").unwrap();
             });
         }),
         ("'null' is a pipe", |dir| {
@@ -86,36 +86,36 @@ fn every_change_is_told() {
             std::fs::rename(dir.join("pipe"), dir.join("null")).unwrap();
         }),
         ("'d' has mode 0700, not 0755", |dir| {
-            chmod(&dir.join("d"), 0o700)
+            chmod(&dir.join("d"), 0o700);
         }),
         ("'big' is owned by 1:0, not 0:0", |dir| {
-            unix::chown(dir.join("big"), Some(1), None).unwrap()
+            unix::chown(dir.join("big"), Some(1), None).unwrap();
         }),
         ("'attributes' was changed at another time", |dir| {
-            rewrite(&dir.join("attributes"), "")
+            rewrite(&dir.join("attributes"), "");
         }),
         ("'attributes' has another attribute user.k", |dir| {
-            xattr(&dir.join("attributes"), "user.k", b"w")
+            xattr(&dir.join("attributes"), "user.k", b"w");
         }),
         ("'made/gone' is not marked as deleted", |dir| {
-            std::fs::remove_file(dir.join("made/gone")).unwrap()
+            std::fs::remove_file(dir.join("made/gone")).unwrap();
         }),
         ("'made/gone' is not marked as deleted", |dir| {
             replace(&dir.join("made/gone"), |path| {
-                std::fs::write(path, "").unwrap()
+                std::fs::write(path, "").unwrap();
             });
         }),
         ("'d' is not marked as opaque", |dir| {
-            xattr(&dir.join("d"), "trusted.overlay.opaque", b"n")
+            xattr(&dir.join("d"), "trusted.overlay.opaque", b"n");
         }),
         ("'made/by/more' is not in the layer", |dir| {
-            std::fs::write(dir.join("made/by/more"), "").unwrap()
+            std::fs::write(dir.join("made/by/more"), "").unwrap();
         }),
         ("'more' is not in the layer", |dir| {
-            std::fs::create_dir_all(dir.join("more/empty")).unwrap()
+            std::fs::create_dir_all(dir.join("more/empty")).unwrap();
         }),
         ("'made/by/none' is missing", |dir| {
-            std::fs::remove_dir_all(dir.join("made/by")).unwrap()
+            std::fs::remove_dir_all(dir.join("made/by")).unwrap();
         }),
     ];
     let layer = layer();

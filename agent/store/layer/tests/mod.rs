@@ -5,6 +5,7 @@ mod build;
 mod compare;
 mod look;
 mod ordinary;
+mod parents;
 mod records;
 mod refused;
 mod semantics;
