@@ -15,7 +15,7 @@ PACKAGES := gcc libc6-dev binutils file ca-certificates \
   packer docker-registry openssl skopeo runc \
   protobuf-compiler nasm autoconf automake libtool
 
-.PHONY: build deps static check test crash demo install deb clean
+.PHONY: build deps static check test crash demo bench-images install deb clean
 
 build:
 	cargo build --locked
@@ -54,6 +54,13 @@ crash: deps
 
 demo: static
 	@$(RELEASE)/examples/demo $(BINARY)
+
+# Fills stores with the same images in every way there is, ours with either inflater; BENCH="--runs 5 --generation 2 …".
+bench-images: deps
+	cargo build --locked --release --bin nodeagent --example bench-images
+	cargo build --locked --release --bin nodeagent --features isal --target-dir $(TARGET_DIR)/isal
+	@$(TARGET_DIR)/release/examples/bench-images --ours zlib-rs=$(TARGET_DIR)/release/nodeagent \
+	  --ours ISA-L=$(TARGET_DIR)/isal/release/nodeagent $(BENCH)
 
 install: static
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/nodeagent

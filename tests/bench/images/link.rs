@@ -1,4 +1,4 @@
-//! The ways to the registry: plain on loopback, and with TLS of a private CA.
+//! The ways to the registry: plain on loopback, with TLS of a private CA, and over a slow wire.
 //! It is separate because every client is told of them in words of its own.
 
 use std::fs;
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::set::Set;
-use crate::registry::{Registry, Setup, Storage};
+use super::wire::{self, Wire};
+use crate::registry::{Registry, Storage};
 use crate::rig::{Result, doing};
 
 /// A way to the registry.
@@ -16,15 +17,18 @@ pub(crate) enum Kind {
     Plain,
     /// HTTPS on loopback.
     Tls,
+    /// HTTP over a slow wire.
+    Slow,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 2] = [Self::Plain, Self::Tls];
+    pub(crate) const ALL: [Self; 3] = [Self::Plain, Self::Tls, Self::Slow];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Tls => "tls",
+            Self::Slow => "slow",
         }
     }
 
@@ -33,6 +37,7 @@ impl Kind {
         match self {
             Self::Plain => "HTTP on loopback",
             Self::Tls => "HTTPS on loopback",
+            Self::Slow => "HTTP over 1 Gbit/s with 20 ms a round trip",
         }
     }
 }
@@ -50,18 +55,24 @@ pub(crate) struct Link {
     ca: PathBuf,
     hosts: PathBuf,
     certificates: PathBuf,
+    /// What the registry is reached by, where that is no loopback.
+    _wire: Option<Wire>,
 }
 
 impl Link {
-    /// Starts a registry; everything that it needs beside the set lies in `dir`.
+    /// Starts a registry; everything that it needs beside the set lies in `dir`. The calling thread may have changed its
+    /// network for good.
     pub(crate) fn open(kind: Kind, set: &Set, dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir).map_err(|e| doing("creating", dir, &e))?;
         let storage = Storage::of(&set.images, dir);
-        let setup = Setup {
-            tls: kind == Kind::Tls,
-            ..Setup::default()
+        let (registry, wire) = match kind {
+            Kind::Plain => (Registry::plain(&storage), None),
+            Kind::Tls => (Registry::tls(&storage), None),
+            Kind::Slow => {
+                let (registry, wire) = wire::registry(&storage, dir)?;
+                (registry, Some(wire))
+            }
         };
-        let registry = Registry::start(&storage, &setup);
         let host = registry.host().to_owned();
         let pinned: Vec<String> = set
             .facts
@@ -78,6 +89,7 @@ impl Link {
             hosts: dir.join("hosts"),
             certificates: dir.join("certificates"),
             registry,
+            _wire: wire,
         };
         write(&link.list, &(pinned.join("\n") + "\n"))?;
         if kind == Kind::Tls {
@@ -104,7 +116,7 @@ impl Link {
     /// Tells `ctr images pull` of the registry.
     pub(crate) fn tell_ctr(&self, command: &mut Command) {
         match self.kind {
-            Kind::Plain => command.arg("--plain-http"),
+            Kind::Plain | Kind::Slow => command.arg("--plain-http"),
             Kind::Tls => command.arg("--hosts-dir").arg(&self.hosts),
         };
     }
@@ -112,7 +124,7 @@ impl Link {
     /// Tells `skopeo copy` of it.
     pub(crate) fn tell_skopeo(&self, command: &mut Command) {
         match self.kind {
-            Kind::Plain => command.arg("--src-tls-verify=false"),
+            Kind::Plain | Kind::Slow => command.arg("--src-tls-verify=false"),
             Kind::Tls => command.arg("--src-cert-dir").arg(&self.certificates),
         };
     }
@@ -120,7 +132,7 @@ impl Link {
     /// Tells our own program.
     pub(crate) fn tell_us(&self, command: &mut Command) {
         match self.kind {
-            Kind::Plain => command.arg("--plain-http").arg(self.registry.host()),
+            Kind::Plain | Kind::Slow => command.arg("--plain-http").arg(self.registry.host()),
             Kind::Tls => command.arg("--ca").arg(&self.ca),
         };
     }

@@ -25,6 +25,7 @@ mod runs;
 mod set;
 mod sources;
 mod table;
+mod wire;
 
 /// The names under which the test program has what it shares with this one.
 mod support {
@@ -36,7 +37,7 @@ use std::process::ExitCode;
 
 use contender::Contender;
 use generations::Generation;
-use link::Link;
+use link::{Kind, Link};
 use options::Options;
 use rig::Result;
 use runs::Field;
@@ -73,14 +74,23 @@ fn bench(options: &Options) -> Result<()> {
     println!("{}", described(&set));
     let work = options.dir.join(format!("run-{}", std::process::id()));
     let done = options.links.iter().try_for_each(|kind| {
-        let link = Link::open(*kind, &set, &work.join(kind.name()))?;
-        options
-            .generations
-            .iter()
-            .try_for_each(|generation| compare(options, &set, &link, *generation, &work))
+        // A thread of its own: a link may change the network of the thread that opens it.
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| over(options, &set, *kind, &work));
+            thread
+                .join()
+                .map_err(|_| "a link's thread panicked".to_owned())?
+        })
     });
     rig::cache::remove(&work)?;
     done
+}
+
+/// All generations over one link.
+fn over(options: &Options, set: &Set, kind: Kind, work: &Path) -> Result<()> {
+    let link = Link::open(kind, set, &work.join(kind.name()))?;
+    let mut generations = options.generations.iter();
+    generations.try_for_each(|generation| compare(options, set, &link, *generation, work))
 }
 
 /// All contenders of one generation, one after the other, and that as often as asked for.

@@ -9,7 +9,7 @@ use crate::generations::Generation;
 use crate::rig::cache;
 
 /// How to call it.
-pub(crate) const USAGE: &str = "usage: bench-images [--runs N] [--generation 1.6|1.7|2] [--link plain|tls] [--only WORDS]\n\
+pub(crate) const USAGE: &str = "usage: bench-images [--runs N] [--generation 1.6|1.7|2] [--link plain|tls|slow] [--only WORDS]\n\
     \u{20}                   [--dir DIR] [--ours NAME=PROGRAM]…\n\
     Fills containerd stores with the same 15 images in every way there is, and prints what each way took.\n\
     --only  contenders whose name holds the words; may be repeated\n\
