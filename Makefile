@@ -35,7 +35,7 @@ deps:
 # along: its dev-dependencies turn on features, and apart the two would compile half of all crates twice.
 static: deps
 	RUSTFLAGS="-C target-feature=+crt-static" \
-	  cargo build --locked --release --target $(TRIPLE) --bin nodeagent --example demo
+	  cargo build --locked --release --features isal --target $(TRIPLE) --bin nodeagent --example demo
 	@file $(BINARY)
 	@stat -c '%n: %s bytes' $(BINARY)
 
@@ -44,9 +44,10 @@ check: deps
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-# The static binary is looked at by a test of its own.
+# The static binary is looked at by a test of its own. It inflates with ISA-L, the tests' own build without.
 test: deps check static
 	cargo test --locked
+	cargo test --locked --features isal --lib -- store::inflate store::layer
 
 # The kills at random instants again, with other instants; NODEAGENT_CRASH_SEED=… gives those of an earlier run.
 crash: deps
