@@ -2,6 +2,7 @@
 //! It is separate because no single tier owns it.
 
 pub(crate) mod fake;
+pub(crate) mod far;
 pub(crate) mod generations;
 pub(crate) mod images;
 pub(crate) mod lying;
