@@ -3,6 +3,7 @@
 
 pub(crate) mod archives;
 pub(crate) mod fake;
+pub(crate) mod far;
 pub(crate) mod generations;
 pub(crate) mod images;
 pub(crate) mod lying;

@@ -35,19 +35,21 @@ struct Lane<'s> {
 }
 
 /// How far it is with several connections.
+#[derive(Clone, Copy)]
 enum State {
-    /// One.
+    /// One, whose beginning says nothing yet: TCP starts slowly.
+    Begun,
+    /// One, whose rate is taken.
     One,
     /// A part beside it was asked for.
     Probing {
         /// Bytes a second before.
         before: u64,
+        /// It is answered with a part.
+        comes: bool,
     },
     /// Several.
-    Many {
-        /// Bytes a second before.
-        before: u64,
-    },
+    Many,
     /// No more join.
     Enough,
 }
@@ -103,7 +105,7 @@ impl<'s> Lanes<'s> {
             whole,
             all: VecDeque::new(),
             planned: 0,
-            state: State::One,
+            state: State::Begun,
         };
         this.add(0..this.size(), None);
         this
@@ -182,66 +184,83 @@ impl<'s> Lanes<'s> {
         self.all.pop_front();
     }
 
-    /// Lets more connections join, or no more, by what was seen.
+    /// Lets more connections join, or no more, by what was seen. It costs little where it does not help: one part
+    /// that nobody reads, once in a while.
     pub(super) fn adapt(&mut self, pace: &Pace, watch: &mut Watch) {
-        match self.state {
-            State::One => self.probe(pace, watch),
-            State::Probing { before } => {
-                if self.settle(before) {
-                    *watch = pace.watch();
-                }
-            }
-            State::Many { before } => {
-                if watch.was_in_vain(pace, before) {
-                    tracing::debug!("{}: more connections bring no more", self.whole.doing);
-                    pace.rest();
-                    self.state = State::Enough;
-                }
-                self.fill(pace);
-            }
-            State::Enough => {}
-        }
-    }
-
-    fn probe(&mut self, pace: &Pace, watch: &Watch) {
-        let Some(front) = self.all.front() else {
+        let Some(front) = self.all.front().map(|lane| Rc::clone(&lane.outside)) else {
             return;
         };
-        let at = front.outside.at.get();
-        let left = self.size().saturating_sub(at);
-        if !watch.starves(pace, left, front.outside.latency.get()) {
-            return;
+        let latency = front.latency.get();
+        let state = self.state;
+        match state {
+            State::Begun if watch.is_over(pace, latency, 10) => {
+                self.state = State::One;
+                *watch = pace.watch();
+            }
+            State::One if watch.is_over(pace, latency, 5) => {
+                self.probe(pace, watch, &front);
+                *watch = pace.watch();
+            }
+            State::Probing { before, comes } if self.judge(pace, watch, before, comes) => {
+                *watch = pace.watch();
+            }
+            State::Many => self.fill(pace),
+            _ => {}
         }
-        let Some(room) = pace.room() else { return };
-        let before = watch.rate(pace);
-        self.state = State::Probing { before };
-        let cut = at + CHUNK;
-        self.add(cut..self.size().min(cut + CHUNK), Some(room));
     }
 
-    /// Whether the question for a part was answered. Where it was, the first connection ends before it.
-    fn settle(&mut self, before: u64) -> bool {
+    /// Asks for a part beside the first connection, so far ahead that it can be judged before that one is there.
+    fn probe(&mut self, pace: &Pace, watch: &Watch, front: &Outside) {
+        let before = watch.rate(pace);
+        let ahead = if pace.at_once() {
+            CHUNK
+        } else {
+            CHUNK.max(before / 2)
+        };
+        let cut = front.at.get() + ahead;
+        let left = self.size().saturating_sub(cut);
+        if watch.starves(pace, left, front.latency.get())
+            && let Some(room) = pace.room()
+        {
+            self.state = State::Probing {
+                before,
+                comes: false,
+            };
+            self.add(cut..self.size().min(cut + CHUNK), Some(room));
+        }
+    }
+
+    /// Whether the part helps: the first connection ends before it then, and more join. Says whether watching begins
+    /// anew.
+    fn judge(&mut self, pace: &Pace, watch: &Watch, before: u64, comes: bool) -> bool {
         let (Some(front), Some(next)) = (self.all.front(), self.all.get(1)) else {
             return false;
         };
-        let beyond = front.outside.at.get() > next.start;
-        match next.outside.parts.get() {
-            Some(true) if !beyond => {
-                front.outside.end.set(next.start);
-                self.state = State::Many { before };
-                true
-            }
-            None if !beyond => false,
-            _ => {
-                self.drop_from(1);
-                false
-            }
+        let (at, latency) = (front.outside.at.get(), front.outside.latency.get());
+        let near = at + (CHUNK / 8) >= next.start;
+        let parts = next.outside.parts.get();
+        if parts == Some(true) && !comes {
+            self.state = State::Probing {
+                before,
+                comes: true,
+            };
+            return true;
         }
+        let over = watch.is_over(pace, latency, 10) || next.over.is_some();
+        if comes && at <= next.start && (near || over) && watch.is_more(pace, before) {
+            front.outside.end.set(next.start);
+            self.state = State::Many;
+            tracing::debug!("{}: several connections help", self.whole.doing);
+        } else if near || parts == Some(false) || (comes && over) {
+            tracing::debug!("{}: one connection is enough", self.whole.doing);
+            pace.rest();
+            self.drop_from(1);
+        }
+        false
     }
 
     fn fill(&mut self, pace: &Pace) {
-        while matches!(self.state, State::Many { .. })
-            && self.planned < self.size()
+        while self.planned < self.size()
             && self.all.len() <= LANES
             && let Some(room) = pace.room()
         {

@@ -36,7 +36,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(routes: Routes, trust: Trust, access: &Access) -> Result<Self> {
         Ok(Self {
-            pace: Pace::new(access.memory),
+            pace: Pace::new(access.memory, access.join),
             patience: access.patience.clone(),
             routes,
             tokens: Tokens::default(),

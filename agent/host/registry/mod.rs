@@ -30,6 +30,7 @@ use super::failure::Failure;
 use super::oci::{Name, Source as _};
 use crate::error::{Context as _, Error, Result};
 
+pub use pace::Join;
 pub use patience::Patience;
 pub use puller::Puller;
 
@@ -56,6 +57,8 @@ pub struct Access {
     pub mirrors_only: bool,
     /// Bytes that all sessions together may buffer.
     pub memory: u64,
+    /// When parts of a blob are fetched side by side.
+    pub join: Join,
     /// How long the network is waited for.
     pub patience: Patience,
 }
@@ -70,6 +73,7 @@ impl Default for Access {
             registries: None,
             mirrors_only: false,
             memory: 64 << 20,
+            join: Join::default(),
             patience: Patience::default(),
         }
     }

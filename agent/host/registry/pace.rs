@@ -15,17 +15,24 @@ pub(super) const LANES: usize = 6;
 /// Below this a blob, or what is left of it, is not worth a second connection.
 const WORTH: u64 = 16 << 20;
 
-/// How long one connection is watched before it is judged: TCP's slow start is over then on most links.
+/// How long anything is watched before it is judged, at least; over a long way longer, in answers' times.
 const WATCH: Duration = Duration::from_millis(300);
 
 /// Answers that come sooner come from near by: there the way never holds a connection back.
 const NEAR: Duration = Duration::from_millis(3);
 
-/// How long more connections are watched before it is judged whether they helped.
-const TRIAL: Duration = Duration::from_millis(700);
+/// How long nobody tries again after more connections did not help.
+const REST: Duration = Duration::from_secs(60);
 
-/// How long nobody tries again after they did not.
-const REST: Duration = Duration::from_secs(10);
+/// When parts of a blob are fetched side by side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Join {
+    /// Where one connection over a long way does not fill the link, and more of them were seen to bring more.
+    #[default]
+    WhereItHelps,
+    /// At once, for every blob that is large enough: for links that are known to be long.
+    AtOnce,
+}
 
 /// Shared by all sessions.
 #[derive(Debug)]
@@ -38,6 +45,7 @@ pub(super) struct Pace {
     room: Arc<AtomicU64>,
     /// Until when more connections are known not to help.
     enough: Mutex<Option<Instant>>,
+    join: Join,
 }
 
 /// Room for one part; it is given back with the value.
@@ -51,8 +59,9 @@ impl Drop for Room {
 }
 
 impl Pace {
-    pub(super) fn new(memory: u64) -> Self {
+    pub(super) fn new(memory: u64, join: Join) -> Self {
         Self {
+            join,
             latency: Mutex::default(),
             came: AtomicU64::new(0),
             room: Arc::new(AtomicU64::new(memory)),
@@ -98,6 +107,11 @@ impl Pace {
         }
     }
 
+    /// Whether nothing is watched before parts join.
+    pub(super) fn at_once(&self) -> bool {
+        self.join == Join::AtOnce
+    }
+
     fn is_enough(&self) -> bool {
         let enough = self.enough.lock().unwrap_or_else(PoisonError::into_inner);
         enough.is_some_and(|until| Instant::now() < until)
@@ -132,19 +146,25 @@ impl Watch {
         u64::try_from(u128::from(came) * 1000 / millis).unwrap_or(u64::MAX)
     }
 
+    /// Whether it was watched for so many answers' times.
+    pub(super) fn is_over(&self, pace: &Pace, latency: Option<Duration>, answers: u32) -> bool {
+        pace.at_once() || self.begun.elapsed() >= WATCH.max(latency.unwrap_or_default() * answers)
+    }
+
     /// Whether the reader is held back by a connection over a long way, so that more of them may help.
     pub(super) fn starves(&self, pace: &Pace, left: u64, latency: Option<Duration>) -> bool {
-        let elapsed = self.begun.elapsed();
+        if pace.at_once() {
+            return left > CHUNK;
+        }
         left > WORTH
-            && elapsed >= WATCH
-            && self.waited * 2 > elapsed
+            && self.waited * 2 > self.begun.elapsed()
             && latency.is_some_and(|latency| latency > NEAR)
             && !pace.is_enough()
     }
 
-    /// Whether more connections were watched long enough, and brought not a tenth more than before.
-    pub(super) fn was_in_vain(&self, pace: &Pace, before: u64) -> bool {
-        self.begun.elapsed() >= TRIAL && self.rate(pace) < before + before / 10
+    /// Whether a tenth more came than before.
+    pub(super) fn is_more(&self, pace: &Pace, before: u64) -> bool {
+        pace.at_once() || self.rate(pace) > before + before / 10
     }
 }
 
@@ -154,17 +174,17 @@ mod tests {
 
     #[test]
     fn room_is_never_more_than_there_is_and_comes_back() {
-        let pace = Pace::new(2 * CHUNK + 1);
+        let pace = Pace::new(2 * CHUNK + 1, Join::AtOnce);
         let (first, second) = (pace.room(), pace.room());
         assert!(first.is_some() && second.is_some() && pace.room().is_none());
         drop(first);
         assert!(pace.room().is_some());
-        assert!(Pace::new(CHUNK - 1).room().is_none());
+        assert!(Pace::new(CHUNK - 1, Join::AtOnce).room().is_none());
     }
 
     #[test]
     fn more_connections_are_for_large_blobs_over_a_long_way_whose_reader_waits() {
-        let pace = Pace::new(0);
+        let pace = Pace::new(0, Join::WhereItHelps);
         let far = Some(Duration::from_millis(20));
         let watch = |waited: u64| Watch {
             begun: Instant::now().checked_sub(Duration::from_secs(1)).unwrap(),
@@ -176,11 +196,11 @@ mod tests {
         assert!(!watch(100).starves(&pace, WORTH + 1, far));
         assert!(!watch(900).starves(&pace, WORTH + 1, Some(NEAR)));
         assert!(!watch(900).starves(&pace, WORTH + 1, None));
-        assert!(!pace.watch().starves(&pace, WORTH + 1, far));
+        assert!(watch(0).is_over(&pace, far, 10) && !watch(0).is_over(&pace, far, 100));
+        assert!(!pace.watch().is_over(&pace, None, 0));
         pace.came(10 << 20);
-        assert!(watch(0).was_in_vain(&pace, 10 << 20));
-        assert!(!watch(0).was_in_vain(&pace, 5 << 20));
-        assert!(!pace.watch().was_in_vain(&pace, u64::MAX / 2));
+        assert!(!watch(0).is_more(&pace, 10 << 20));
+        assert!(watch(0).is_more(&pace, 5 << 20));
         pace.rest();
         assert!(!watch(900).starves(&pace, WORTH + 1, far));
     }

@@ -5,21 +5,24 @@ use std::time::Duration;
 
 use nodeagent::host::failure::Class;
 use nodeagent::host::oci::Descriptor;
-use nodeagent::host::registry::Access;
+use nodeagent::host::registry::{Access, Join};
 
 use super::{access, blob, is_whole, name, noise, puller, told};
 use crate::support::lying::{Asked, Lie, Lying};
 
-const SIZE: usize = 26 << 20;
+const SIZE: usize = 24 << 20;
 const CHUNK: u64 = 4 << 20;
 const BLOBS: &str = "/blobs/";
 
-/// A registry whose one connection has some 16 MB/s.
+/// A registry whose one connection has some 4 MB/s: the first part is never over before others can join.
 fn far() -> (Lying, Descriptor, Access) {
     let registry = Lying::start();
-    registry.far(Duration::from_millis(16));
+    registry.far(Duration::from_millis(64));
     let wanted = registry.blob(&noise(SIZE));
-    let access = access(&[&registry]);
+    let access = Access {
+        join: Join::AtOnce,
+        ..access(&[&registry])
+    };
     (registry, wanted, access)
 }
 

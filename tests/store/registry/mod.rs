@@ -3,6 +3,7 @@
 
 mod blobs;
 mod documents;
+mod far;
 mod lanes;
 mod logins;
 mod mirrors;
@@ -65,7 +66,7 @@ fn document(puller: &Puller, name: &Name, version: &str) -> Result<Fetched, Fail
     puller.session()?.document(name, version)
 }
 
-/// Bytes that are different everywhere; at most 32 MiB.
+/// Bytes that are different everywhere; at most 40 MiB.
 fn noise(length: usize) -> Vec<u8> {
     static MADE: OnceLock<Vec<u8>> = OnceLock::new();
     let made = MADE.get_or_init(|| {
@@ -76,7 +77,7 @@ fn noise(length: usize) -> Vec<u8> {
             state ^= state << 17;
             state.to_le_bytes()
         };
-        (0..4 << 20).flat_map(|_| next()).collect()
+        (0..5 << 20).flat_map(|_| next()).collect()
     });
     made[..length].to_vec()
 }
