@@ -32,6 +32,7 @@ const END: Duration = Duration::from_secs(300);
 const TICK: Duration = Duration::from_millis(2);
 /// An answer takes no longer.
 const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What is to be started.
 #[derive(Debug, Clone, Copy)]
 pub struct Start<'a> {
@@ -49,7 +50,8 @@ pub struct Standalone<'h> {
     /// None where it is a service.
     child: Option<Running>,
     stopped: bool,
-    _lock: Option<Lock>,
+    /// Held on the system itself, where the directory is the system's own.
+    lock: Option<Lock>,
 }
 
 impl<'h> Standalone<'h> {
@@ -72,7 +74,16 @@ impl<'h> Standalone<'h> {
 
     /// Asks it to end and waits until it has.
     pub fn stop(mut self) -> Result<()> {
-        self.end()
+        let code = self.end()?;
+        if code == 0 {
+            return Ok(());
+        }
+        let said = self.child.as_ref().map(Running::said).unwrap_or_default();
+        Err(
+            Error::host(format!("stop containerd: it ended with code {code}"))
+                .because(format!("it said: {}", last_lines(&said)))
+                .hint("check the store, then run the same command again"),
+        )
     }
 
     fn begin(start: &Start<'_>, host: &'h Host) -> Result<Self> {
@@ -87,7 +98,7 @@ impl<'h> Standalone<'h> {
             socket: SOCKET.into(),
             child: None,
             stopped: true,
-            _lock: premises::lock(host)?,
+            lock: premises::lock(host)?,
         };
         if host.units.manager() {
             daemon.serve(start, &config)?;
@@ -160,10 +171,18 @@ impl<'h> Standalone<'h> {
             if UnixStream::connect(&self.socket).is_ok() {
                 return self.answers(root).map_err(|error| self.failed(error));
             }
+            if self.child.is_none() && !self.serves()? {
+                return Err(self.failed(Error::host("it ended after it was ready")));
+            }
             clock.sleep(TICK);
         }
         let waited = format!("it did not answer within {} s", READY.as_secs());
         Err(self.failed(Error::host(waited)))
+    }
+
+    fn serves(&self) -> Result<bool> {
+        let state = self.host.units.state(UNIT)?;
+        Ok(state.active.is_some_and(|active| active == "active"))
     }
 
     /// Whether what answers is a daemon on this root that can do what we need.
@@ -199,34 +218,35 @@ impl<'h> Standalone<'h> {
         error.hint(hint)
     }
 
-    fn end(&mut self) -> Result<()> {
+    /// Ends it, and gives its code; a service's is systemd's affair.
+    fn end(&mut self) -> Result<i32> {
         if std::mem::replace(&mut self.stopped, true) {
+            return Ok(0);
+        }
+        match &mut self.child {
+            Some(child) => child.stop().context(|| "stop containerd"),
+            None => self.host.units.stop(UNIT).map(|()| 0),
+        }
+    }
+
+    /// Removes what is not the store's. Where a manager runs, the lock stays: another run may wait for it.
+    fn tidy(&self) -> Result<()> {
+        if self.lock.is_none() {
             return Ok(());
         }
-        let Some(child) = &mut self.child else {
-            self.host.units.stop(UNIT)?;
-            return self.host.root.remove(DIR);
-        };
-        let code = child.stop().context(|| "stop containerd")?;
-        let said = last_lines(&child.said());
-        if self.host.root.is_live() {
-            self.host.root.remove(DIR)?;
-            self.host.root.remove(LOCK)?;
-        }
-        if code == 0 {
+        self.host.root.remove(DIR)?;
+        if self.host.units.manager() {
             return Ok(());
         }
-        Err(
-            Error::host(format!("stop containerd: it ended with code {code}"))
-                .because(format!("it said: {said}"))
-                .hint("check the store, then run the same command again"),
-        )
+        self.host.root.remove(LOCK)
     }
 }
 
 impl Drop for Standalone<'_> {
     fn drop(&mut self) {
-        if let Err(error) = self.end() {
+        // How it ended after a failure says nothing new.
+        let ended = self.end().map(|_| ());
+        if let Err(error) = ended.and_then(|()| self.tidy()) {
             tracing::warn!("{}", error.one_line());
         }
     }

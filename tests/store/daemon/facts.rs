@@ -34,11 +34,12 @@ fn facts_see_a_store_that_shares_nothing() {
             ..Options::default()
         };
         let daemon = Daemon::start_with(generation, &options).unwrap();
-        let client = Client::connect(&daemon.socket(), NAMESPACE).unwrap();
+        let mut client = Client::connect(&daemon.socket(), NAMESPACE).unwrap();
         let facts = client.facts().unwrap();
         assert!(!facts.shares_content, "{facts:?}");
         // The slow way is right there.
         client.make_namespace().unwrap();
+        client.lease("nodeagent-test", 24).unwrap();
         let blob = descriptor(b"sent to an isolated store");
         client
             .send(

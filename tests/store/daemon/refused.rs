@@ -35,6 +35,8 @@ fn a_program_that_is_no_containerd_is_told_with_its_last_words() {
             )
             .unwrap_err();
             refused(&error, &[why, program, &root]);
+            let left: Vec<_> = std::fs::read_dir("/run/nodeagent").unwrap().collect();
+            assert!(left.is_empty(), "{left:?}");
         }
         let start = Start {
             program: "/bin/true",

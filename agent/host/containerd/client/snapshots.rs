@@ -4,7 +4,7 @@
 use containerd_client::services::v1::ApplyRequest;
 use containerd_client::services::v1::snapshots::{
     CommitSnapshotRequest, Info, Kind, ListSnapshotsRequest, PrepareSnapshotRequest,
-    RemoveSnapshotRequest, StatSnapshotRequest,
+    RemoveSnapshotRequest,
 };
 use containerd_client::tonic::{Code, Status};
 use containerd_client::types;
@@ -50,8 +50,7 @@ fn mount(mount: types::Mount) -> Mount {
     }
 }
 
-/// Commits. If the name is taken, the one that was written is not needed. If there is none that was written, an earlier
-/// try has committed it, and only its answer was lost.
+/// Commits. If the name is taken, be it by an earlier try whose answer was lost, what was written is not needed.
 pub(super) fn commit(client: &Client, name: &str, key: &str, labels: &Labels) -> Result<()> {
     let message = CommitSnapshotRequest {
         snapshotter: OVERLAYFS.to_owned(),
@@ -64,20 +63,8 @@ pub(super) fn commit(client: &Client, name: &str, key: &str, labels: &Labels) ->
     match client.ask(WALK, client.snapshot_service().commit(request)) {
         Ok(_) => Ok(()),
         Err(status) if status.code() == Code::AlreadyExists => remove(client, key),
-        Err(status) if status.code() == Code::NotFound && is_committed(client, name) => Ok(()),
         Err(status) => Err(client.failed(format!("commit the snapshot {name}"), &status)),
     }
-}
-
-fn is_committed(client: &Client, name: &str) -> bool {
-    let message = StatSnapshotRequest {
-        snapshotter: OVERLAYFS.to_owned(),
-        key: name.to_owned(),
-    };
-    let request = client.request(message);
-    let found = client.ask(RECORD, client.snapshot_service().stat(request));
-    let info = found.ok().and_then(|answer| answer.into_inner().info);
-    info.is_some_and(|info| info.kind() == Kind::Committed)
 }
 
 pub(super) fn remove(client: &Client, name: &str) -> Result<()> {
