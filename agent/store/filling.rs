@@ -96,7 +96,10 @@ impl<'f> Filling<'f> {
             inventory,
         };
         let documents = self.documents(&ground);
-        let broken = Broken::default();
+        let broken = match self.options.deep {
+            true => self.reread(containerd, &ground)?,
+            false => Broken::default(),
+        };
         let (desired, plan) = self.plan(&ground, &broken)?;
         self.planned(&plan);
         match plan.is_empty() && ground.left == Left::Nothing {

@@ -79,7 +79,7 @@ impl Workshop<'_> {
 
     /// Puts a tree in the place of a committed snapshot's directory, whose files are wrong.
     pub(super) fn mend(&self, chain: &Digest, tree: &Tree) -> Result<(), Failure> {
-        let directories = self.directories(chain)?;
+        let directories = directories(self.containerd, chain)?;
         let Some((upper, lowers)) = directories.split_first() else {
             return Err(failed(Error::host(format!(
                 "find the files of the snapshot {chain}"
@@ -102,19 +102,6 @@ impl Workshop<'_> {
                 trees.remove(&tree.name).map_err(io)
             }
         }
-    }
-
-    /// The directories of a committed snapshot and those below it, the nearest first, as the daemon sees them.
-    pub(super) fn directories(&self, chain: &Digest) -> Result<Vec<String>, Failure> {
-        let key = format!("{LOOK}{chain}");
-        let none = Labels::new();
-        let prepared = self.containerd.prepare(&key, Some(chain.as_str()), &none);
-        let layout = match prepared.map_err(failed)? {
-            Prepared::New(mounts) => layout(&mounts).ok_or_else(|| unknown(&mounts)),
-            Prepared::Exists => Err(failed(Error::host(format!("look at the snapshot {chain}")))),
-        };
-        self.containerd.remove_snapshot(&key).map_err(failed)?;
-        Ok(layout?.lowers)
     }
 
     /// The directory that holds a path of the daemon's, and the last part of it.
@@ -145,6 +132,22 @@ impl Workshop<'_> {
         }
         Ok(own)
     }
+}
+
+/// The directories of a committed snapshot and those below it, the nearest first, as the daemon sees them.
+pub(super) fn directories(
+    containerd: &dyn Containerd,
+    chain: &Digest,
+) -> Result<Vec<String>, Failure> {
+    let key = format!("{LOOK}{chain}");
+    let none = Labels::new();
+    let prepared = containerd.prepare(&key, Some(chain.as_str()), &none);
+    let layout = match prepared.map_err(failed)? {
+        Prepared::New(mounts) => layout(&mounts).ok_or_else(|| unknown(&mounts)),
+        Prepared::Exists => Err(failed(Error::host(format!("look at the snapshot {chain}")))),
+    };
+    containerd.remove_snapshot(&key).map_err(failed)?;
+    Ok(layout?.lowers)
 }
 
 fn unknown(mounts: &[Mount]) -> Failure {

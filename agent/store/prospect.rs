@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::closing::retold;
-use super::deep::Broken;
+use super::deep::{Broken, Unpacked};
 use super::desired::{self, Desired};
-use super::differences::differences;
+use super::differences::{by_name, differences};
 use super::fetch::Library;
 use super::filling::{Filling, Ground, RESERVE};
 use super::plan::Plan;
 use super::resolved::{Documents, ImageLayer};
-use super::{Event, ImageReport};
+use super::{Event, ImageReport, mount};
 use crate::error::{Context as _, Error, Result};
+use crate::host::containerd::Containerd;
 use crate::host::failure::{Class, Failure};
 use crate::host::oci::Digest;
 
@@ -93,6 +94,41 @@ impl Filling<'_> {
                 .iter()
                 .map(|(number, image)| (*number, image, keep)),
         )
+    }
+
+    /// Reads again what is there of the images.
+    pub(super) fn reread(&self, containerd: &dyn Containerd, ground: &Ground) -> Result<Broken> {
+        let there = by_name(&ground.inventory);
+        let mut unpacked: BTreeMap<&Digest, Unpacked<'_>> = BTreeMap::new();
+        for image in self.images.values() {
+            let top = image
+                .layers
+                .iter()
+                .rposition(|l| there.contains_key(l.chain.as_str()));
+            let Some(top) = top.and_then(|top| image.layers.get(..=top)) else {
+                continue;
+            };
+            let chain = top.last().map(|layer| &layer.chain);
+            if chain.is_none_or(|chain| unpacked.contains_key(chain)) {
+                continue;
+            }
+            let paths = chain.map_or(Ok(Vec::new()), |chain| {
+                mount::directories(containerd, chain)
+            });
+            let paths = paths.map_err(|failure| failure.error)?;
+            for (number, (layer, path)) in top.iter().zip(paths.iter().rev()).enumerate() {
+                let files = self.place.tree().folder(path)?;
+                let bottom = number == 0;
+                let one = Unpacked {
+                    layer,
+                    bottom,
+                    files,
+                };
+                unpacked.entry(&layer.chain).or_insert(one);
+            }
+        }
+        let unpacked: Vec<Unpacked<'_>> = unpacked.into_values().collect();
+        Broken::find(&ground.rooms.blobs, self.images.values(), &unpacked)
     }
 
     /// What there is to do for the images for which there is room.

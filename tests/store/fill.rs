@@ -8,6 +8,7 @@ mod faults;
 mod feed;
 mod kill;
 mod lies;
+mod mend;
 mod real;
 pub(super) mod stand;
 pub(super) mod tree;

@@ -89,6 +89,23 @@ impl Fake {
     }
 }
 
+impl Fake {
+    /// Changes what is recorded of a blob.
+    pub(crate) fn change(&self, digest: &Digest, change: impl FnOnce(&mut Content)) {
+        change(self.records.borrow_mut().content.get_mut(digest).unwrap());
+    }
+
+    /// Changes a record.
+    pub(crate) fn change_image(&self, name: &str, change: impl FnOnce(&mut Image)) {
+        change(self.records.borrow_mut().images.get_mut(name).unwrap());
+    }
+
+    /// Forgets a snapshot at once, as a bad daemon would.
+    pub(crate) fn lose_snapshot(&self, name: &str) {
+        self.records.borrow_mut().snapshots.remove(name).unwrap();
+    }
+}
+
 impl Records {
     fn hold(&mut self, what: String) {
         if let Some(lease) = self.current.clone()

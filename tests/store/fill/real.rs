@@ -1,7 +1,9 @@
 //! Real daemons of each generation, a real registry, the small set: whole, equal, pinned, nothing asked for twice.
 //! Separate because it is the one tier in which nothing is a stand-in.
 
-use super::stand::{Stand, all_well, difference, fill, inventory, on, options, restarted};
+use super::stand::{
+    Stand, all_well, difference, directories, fill, inventory, on, options, restarted,
+};
 use crate::support::generations::{Daemon, Generation};
 
 #[test]
@@ -40,8 +42,30 @@ fn a_filled_store_equals_what_containerd_pulls_itself() {
             again.phases
         );
         let ours = restarted(ours);
+        a_power_cut_is_mended(&ours, &theirs, &stand);
         one_image_goes_alone(&ours, &stand);
     }
+}
+
+/// A file that was emptied behind everybody's back is found by reading, and exchanged below the snapshots on it.
+fn a_power_cut_is_mended(ours: &Daemon, theirs: &Daemon, stand: &Stand) {
+    let programs = directories(ours)
+        .into_values()
+        .map(|dir| dir.join("bin/hello"));
+    let program = programs.filter(|path| path.exists()).min().unwrap();
+    std::fs::File::options()
+        .write(true)
+        .truncate(true)
+        .open(program)
+        .unwrap();
+    assert!(!difference(ours, theirs).is_empty());
+    let mut deep = options();
+    deep.deep = true;
+    let report = fill(ours, &stand.source(), &stand.wanted(), &deep);
+    all_well(&report);
+    assert_eq!(report.requests, 0);
+    let differs = difference(ours, theirs);
+    assert!(differs.is_empty(), "{differs:#?}");
 }
 
 /// Removing one image's names takes its own blobs and snapshots and nothing of the others.
