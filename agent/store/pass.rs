@@ -21,7 +21,7 @@ const PIECE: usize = 256 << 10;
 const RATIO: u64 = 200;
 
 /// … or this large, whatever its blob: below, nobody is hurt.
-const HARMLESS: u64 = 1 << 30;
+const HARMLESS: u64 = 256 << 20;
 
 /// What is needed for a pass.
 pub(super) struct Pass<'p> {

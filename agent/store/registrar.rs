@@ -11,8 +11,8 @@ use super::work::{Shop, Told, Tree};
 use super::{Event, Inventory};
 use crate::error::Error;
 use crate::host::clock::{Clock as _, SystemClock};
-use crate::host::containerd::{Containerd, Facts};
-use crate::host::failure::{Class, Failure};
+use crate::host::containerd::{self, Containerd, Facts};
+use crate::host::failure::Failure;
 use crate::host::oci::Digest;
 
 /// What becomes of an image.
@@ -237,12 +237,8 @@ impl<'r> Registrar<'r> {
     }
 }
 
-/// The failure of the daemon or its store; no room is told from the rest, wherever the daemon met it.
+/// The failure of the daemon or its store, by its class.
 pub(super) fn failed(error: Error) -> Failure {
-    let full = error
-        .one_line()
-        .to_lowercase()
-        .contains("no space left on device");
-    let class = if full { Class::DiskFull } else { Class::Store };
+    let class = containerd::class(&error);
     Failure::new(class, error)
 }

@@ -52,6 +52,14 @@ struct Build {
     _dir: tempfile::TempDir,
 }
 
+impl Drop for Build {
+    fn drop(&mut self) {
+        // Else the tree could not be removed.
+        let store = self.path(STORE);
+        nix::mount::umount2(&store, nix::mount::MntFlags::MNT_DETACH).unwrap();
+    }
+}
+
 impl Build {
     /// A stock tree, and a registry with all images but one.
     fn new() -> Self {

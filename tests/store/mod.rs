@@ -13,5 +13,6 @@ mod image_archive;
 mod layer;
 mod offline;
 mod registry;
+mod fill;
 mod sets;
 mod tarball;

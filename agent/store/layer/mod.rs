@@ -11,6 +11,7 @@
 )]
 
 mod attributes;
+mod compare;
 mod entry;
 mod error;
 mod extended;
@@ -25,6 +26,7 @@ mod writer;
 
 use std::os::fd::OwnedFd;
 
+pub use compare::compare;
 pub use error::LayerError;
 pub use label::carry_label;
 pub use parents::settle_parents;

@@ -59,7 +59,7 @@ fn inherit(target: BorrowedFd<'_>, implicit: &Implicit, lowers: &[OwnedFd]) -> R
 }
 
 fn below(lower: &OwnedFd, path: &[u8]) -> Result<Below, Errno> {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
     match open_in(lower, path, DIRECTORY, ResolveFlags::empty()) {
         Ok(dir) => Ok(Below::Directory(dir)),
         Err(Errno::NOENT) => Ok(Below::Nothing),

@@ -14,8 +14,8 @@ use super::{Implicit, Target};
 const SMALL: u64 = 256 << 10;
 
 /// How whiteouts begin, and the one that speaks of the directory it lies in.
-const WHITEOUT: &[u8] = b".wh.";
-const OPAQUE: &[u8] = b".wh..wh..opq";
+pub(super) const WHITEOUT: &[u8] = b".wh.";
+pub(super) const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// Writes entries to all targets.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Layers against real containerds: generated and hostile ones, unpacked by them and by us.
 //! Separate because the layers are made here, and need no registry.
 
+mod attacks;
 #[path = "../../../agent/store/layer/tests/build.rs"]
 mod build;
 mod differential;

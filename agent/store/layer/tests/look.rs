@@ -35,7 +35,8 @@ pub(super) fn look(dir: &Path) -> BTreeMap<String, Node> {
     enter(dir, "", &mut found);
     // Content is read last: reading changes the time of the last read, also that of another name.
     for (name, (node, inode)) in &mut found {
-        node.same = inodes.entry(*inode).or_insert(name.clone()).clone();
+        node.same
+            .clone_from(inodes.entry(*inode).or_insert_with(|| name.clone()));
         node.content = content(&dir.join(name), node.kind);
     }
     let nodes = found.into_iter();

@@ -2,8 +2,10 @@
 //! They are apart to keep the modules readable.
 
 mod build;
+mod compare;
 mod look;
 mod ordinary;
+mod parents;
 mod records;
 mod refused;
 mod semantics;

@@ -60,10 +60,9 @@ fn a_later_entry_replaces_an_earlier_one() {
 
 #[test]
 fn a_deep_tree_is_replaced_with_few_descriptors() {
-    let mut tar = Tar::default();
-    for depth in 1..1500 {
-        tar = tar.file(&format!("{}f", "d/".repeat(depth)), "");
-    }
+    let deep = format!("{}f", "d/".repeat(1500));
+    let wide = format!("{}g", "d/".repeat(700));
+    let tar = Tar::default().file(&deep, "").file(&wide, "");
     let layer = tar.file("d", "flat").end();
     let found = tree(&layer);
     assert_eq!(found["d"].content, b"flat");
