@@ -40,7 +40,7 @@ fn walk(
     };
     let content = match () {
         () if kind.is_file() => sha256(&fs::read(path).unwrap()),
-        () if kind.is_symlink() => format!("{:?}", fs::read_link(path).unwrap()),
+        () if kind.is_symlink() => fs::read_link(path).unwrap().display().to_string(),
         () if kind.is_char_device() || kind.is_block_device() => format!("{:#x}", meta.rdev()),
         () => String::new(),
     };
