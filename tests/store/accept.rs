@@ -85,7 +85,11 @@ impl Stage {
             .map(|image| image.pinned(self.registry.host()) + "\n");
         std::fs::write(&list, pinned.collect::<String>()).unwrap();
         std::fs::create_dir_all(self.store()).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_nodeagent"));
+        // A /run of its own: two fills on one machine wait for each other, and tests run side by side.
+        let mut command = Command::new("unshare");
+        let script = "mount -t tmpfs none /run && exec \"$0\" \"$@\"";
+        command.args(["--mount", "sh", "-c", script]);
+        command.arg(env!("CARGO_BIN_EXE_nodeagent"));
         command.args(["image", "pull", "--list"]).arg(list);
         command.arg("--store").arg(self.store());
         command

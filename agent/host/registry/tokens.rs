@@ -232,3 +232,35 @@ fn realm_of(endpoint: &Endpoint, realm: &str) -> Result<Url, Fault> {
         _ => Err(bad("is not of the web")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::oci::Name;
+    use crate::host::registry::route::Routes;
+
+    #[test]
+    fn no_login_goes_where_it_is_less_safe_than_at_the_registry() {
+        let routes = Routes {
+            plain_http: ["plain.io".to_owned()].into(),
+            ..Routes::default()
+        };
+        let table = [
+            ("r.io/a", "https://auth.r.io/token", true),
+            ("r.io/a", "http://auth.r.io/token", false),
+            ("r.io/a", "http://r.io/token", false),
+            ("plain.io/a", "http://plain.io/token", true),
+            ("plain.io/a", "https://auth.io/token", true),
+            ("plain.io/a", "file:///etc/shadow", false),
+            ("r.io/a", "/token", false),
+        ];
+        for (image, realm, good) in table {
+            let endpoints = routes.of(&Name::parse(image).unwrap()).unwrap();
+            let found = realm_of(&endpoints[0], realm);
+            assert_eq!(found.is_ok(), good, "{realm}");
+            if let Err(fault) = found {
+                assert_eq!(fault.class, Class::Auth);
+            }
+        }
+    }
+}

@@ -85,6 +85,17 @@ fn redirects_in_a_circle_or_without_end_are_left() {
 }
 
 #[test]
+fn the_signature_of_an_address_is_not_told() {
+    let (registry, nobody) = (Lying::start(), free_address());
+    let wanted = registry.blob(&noise(1000));
+    let signed = format!("http://{nobody}/x?X-Signature=nobody-may-see");
+    registry.always("/blobs/", Lie::Redirect(signed));
+    let got = blob(&puller(&access(&[&registry])), &name(&registry), &wanted);
+    let text = told(got, Class::Network, &["Connection refused"]);
+    assert!(!text.contains("nobody-may-see"), "{text}");
+}
+
+#[test]
 fn a_document_follows_redirects_too() {
     let registry = Lying::start();
     registry.hold(&crate::support::images::small::tiny("k8s/b:1", "one"));
