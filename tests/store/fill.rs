@@ -10,5 +10,6 @@ mod kill;
 mod lies;
 mod mend;
 mod real;
+mod records;
 pub(super) mod stand;
 pub(super) mod tree;

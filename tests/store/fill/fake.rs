@@ -2,10 +2,11 @@
 //! Separate because no real daemon can be made to fail at a certain call, before or after it did what was asked.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::records::{Held, Records};
 use nodeagent::error::{Error, Result};
 use nodeagent::host::containerd::{
     Containerd, Content, Facts, Image, Labels, Mount, Prepared, Snapshot, SnapshotKind,
@@ -13,22 +14,6 @@ use nodeagent::host::containerd::{
 use nodeagent::host::oci::{Descriptor, Digest};
 use nodeagent::host::root::sha256;
 use nodeagent::store::inflate::inflate;
-
-#[derive(Debug, Clone)]
-struct Held {
-    snapshot: Snapshot,
-    directory: PathBuf,
-}
-
-#[derive(Debug, Default)]
-struct Records {
-    images: BTreeMap<String, Image>,
-    content: BTreeMap<Digest, Content>,
-    snapshots: BTreeMap<String, Held>,
-    leases: BTreeMap<String, BTreeSet<String>>,
-    current: Option<String>,
-    next: u32,
-}
 
 /// The daemon.
 pub(crate) struct Fake {
@@ -41,7 +26,7 @@ pub(crate) struct Fake {
     pub(crate) calls: Cell<usize>,
     /// Names of the calls that write bytes.
     pub(crate) sent: Cell<usize>,
-    records: RefCell<Records>,
+    pub(super) records: RefCell<Records>,
 }
 
 impl Fake {
@@ -86,100 +71,6 @@ impl Fake {
         all.filter(|(_, held)| held.snapshot.kind == SnapshotKind::Committed)
             .map(|(name, held)| (name.clone(), held.directory.clone()))
             .collect()
-    }
-}
-
-impl Fake {
-    /// Changes what is recorded of a blob.
-    pub(crate) fn change(&self, digest: &Digest, change: impl FnOnce(&mut Content)) {
-        change(self.records.borrow_mut().content.get_mut(digest).unwrap());
-    }
-
-    /// Changes a record.
-    pub(crate) fn change_image(&self, name: &str, change: impl FnOnce(&mut Image)) {
-        change(self.records.borrow_mut().images.get_mut(name).unwrap());
-    }
-
-    /// Forgets a snapshot at once, as a bad daemon would.
-    pub(crate) fn lose_snapshot(&self, name: &str) {
-        self.records.borrow_mut().snapshots.remove(name).unwrap();
-    }
-}
-
-impl Records {
-    fn hold(&mut self, what: String) {
-        if let Some(lease) = self.current.clone()
-            && let Some(held) = self.leases.get_mut(&lease)
-        {
-            held.insert(what);
-        }
-    }
-
-    /// Deletes what neither an image nor a lease refers to, as containerd's collection does.
-    fn collect(&mut self, blob: impl Fn(&Digest) -> PathBuf) {
-        let mut roots: Vec<String> = self.leases.values().flatten().cloned().collect();
-        roots.extend(
-            self.images
-                .values()
-                .map(|image| image.target.digest.to_string()),
-        );
-        let mut live = BTreeSet::new();
-        while let Some(next) = roots.pop() {
-            if !live.insert(next.clone()) {
-                continue;
-            }
-            if let Some(content) = Digest::parse(&next).ok().and_then(|d| self.content.get(&d)) {
-                for (key, value) in &content.labels {
-                    if key.starts_with("containerd.io/gc.ref.content.") {
-                        roots.push(value.clone());
-                    }
-                    if key == "containerd.io/gc.ref.snapshot.overlayfs" {
-                        roots.push(format!("snapshot {value}"));
-                    }
-                }
-            }
-            if let Some(name) = next.strip_prefix("snapshot ")
-                && let Some(held) = self.snapshots.get(name)
-            {
-                roots.extend(held.snapshot.parent.iter().map(|p| format!("snapshot {p}")));
-            }
-        }
-        self.content.retain(|digest, _| {
-            let keep = live.contains(digest.as_str());
-            if !keep {
-                std::fs::remove_file(blob(digest)).ok();
-            }
-            keep
-        });
-        self.snapshots.retain(|name, held| {
-            let keep = live.contains(&format!("snapshot {name}"));
-            if !keep {
-                std::fs::remove_dir_all(held.directory.parent().unwrap()).ok();
-            }
-            keep
-        });
-    }
-
-    fn mounts(&self, held: &Held) -> Vec<Mount> {
-        let mut lowers = Vec::new();
-        let mut below = held.snapshot.parent.clone();
-        while let Some(name) = below.take() {
-            let parent = &self.snapshots[&name];
-            lowers.push(parent.directory.display().to_string());
-            below.clone_from(&parent.snapshot.parent);
-        }
-        let upper = held.directory.display().to_string();
-        let (kind, options) = if lowers.is_empty() {
-            ("bind", vec!["rw".to_owned(), "rbind".to_owned()])
-        } else {
-            let lower = format!("lowerdir={}", lowers.join(":"));
-            ("overlay", vec![format!("upperdir={upper}"), lower])
-        };
-        vec![Mount {
-            kind: kind.to_owned(),
-            source: upper,
-            options,
-        }]
     }
 }
 
