@@ -170,15 +170,7 @@ impl<'d> Comparison<'d> {
         };
         self.inodes.insert(stat.st_ino);
         if entry.kind == Kind::HardLink {
-            let target = clean(&entry.link);
-            let other = self.there(&target)?;
-            if other.is_none_or(|(_, other)| other.st_ino != stat.st_ino) {
-                let what = format!("is no second name of {}", shown(&target));
-                self.tell(entry.path, Some(what));
-                return Ok(());
-            }
-            // The link's header is the one that counts for both.
-            self.attributes.remove(&target);
+            return self.link(entry, stat.st_ino);
         }
         let wrong = node::different(&dir, split(&entry.path).1, &stat, &entry);
         let wrong = wrong.map_err(|errno| LayerError::os(errno, "look at", &entry.path))?;
@@ -189,6 +181,23 @@ impl<'d> Comparison<'d> {
             }
         }
         self.tell(entry.path, wrong);
+        Ok(())
+    }
+
+    /// A second name. Its header is the one that counts for what it leads to, even if the name itself was replaced later.
+    fn link(&mut self, entry: Entry, inode: u64) -> Result<()> {
+        let target = clean(&entry.link);
+        let other = self.there(&target)?;
+        if let Some((dir, stat)) = &other {
+            self.attributes.remove(&target);
+            let wrong = node::different(dir, split(&target).1, stat, &entry);
+            let wrong = wrong.map_err(|errno| LayerError::os(errno, "look at", &target))?;
+            self.tell(target.clone(), wrong);
+        }
+        if other.is_none_or(|(_, other)| other.st_ino != inode) {
+            let what = format!("is no second name of {}", shown(&target));
+            self.tell(entry.path, Some(what));
+        }
         Ok(())
     }
 

@@ -37,6 +37,8 @@ fn what_was_just_written_is_as_the_layer_says() {
         .add(entry(b'5', "d").mode(0o700))
         .add(entry(b'5', "d"))
         .add(entry(b'1', "b").link("a").mode(0o600).owner(1, 1))
+        .add(entry(b'1', "c").link("a").mode(0o640))
+        .file("c", "another")
         .add(entry(b'2', "l").link("d"))
         .file("l/x", "")
         .file("w/.wh.x", "")
