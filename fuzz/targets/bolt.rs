@@ -16,7 +16,9 @@ impl Bytes for File {
 
     fn read_at(&self, at: u64, into: &mut [u8]) -> std::io::Result<()> {
         let at = usize::try_from(at).map_err(std::io::Error::other)?;
-        let part = at.checked_add(into.len()).and_then(|end| self.0.get(at..end));
+        let part = at
+            .checked_add(into.len())
+            .and_then(|end| self.0.get(at..end));
         into.copy_from_slice(part.ok_or(std::io::ErrorKind::UnexpectedEof)?);
         Ok(())
     }

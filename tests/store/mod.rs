@@ -9,10 +9,10 @@
 
 mod accept;
 mod daemon;
+mod fill;
 mod image_archive;
 mod layer;
 mod offline;
 mod registry;
-mod fill;
 mod sets;
 mod tarball;
