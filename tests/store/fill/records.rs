@@ -84,15 +84,14 @@ impl Records {
         while let Some(name) = below.take() {
             let parent = &self.snapshots[&name];
             lowers.push(parent.directory.display().to_string());
-            below = parent.snapshot.parent.clone();
+            below.clone_from(&parent.snapshot.parent);
         }
         let upper = held.directory.display().to_string();
-        let (kind, options) = match lowers.is_empty() {
-            true => ("bind", vec!["rw".to_owned(), "rbind".to_owned()]),
-            false => {
-                let lower = format!("lowerdir={}", lowers.join(":"));
-                ("overlay", vec![format!("upperdir={upper}"), lower])
-            }
+        let (kind, options) = if lowers.is_empty() {
+            ("bind", vec!["rw".to_owned(), "rbind".to_owned()])
+        } else {
+            let lower = format!("lowerdir={}", lowers.join(":"));
+            ("overlay", vec![format!("upperdir={upper}"), lower])
         };
         vec![Mount {
             kind: kind.to_owned(),
