@@ -54,10 +54,13 @@ impl Root {
 }
 
 impl Folder {
-    /// A directory in it; none when there is none.
+    /// A directory in it; none when there is nothing of the name. Something else of the name is an error.
     pub fn sub(&self, name: &str) -> io::Result<Option<Folder>> {
-        let opened = open_here(&self.0, name, OFlag::O_RDONLY | OFlag::O_DIRECTORY);
-        Ok(found(opened)?.map(Folder))
+        match open_here(&self.0, name, OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
+            Ok(fd) => Ok(Some(Folder(fd))),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     /// A directory in it, made with this mode where there is none.
