@@ -112,14 +112,17 @@ fn run(mini: &Mini, dir: &tempfile::TempDir, args: &[&str]) -> Output {
 #[test]
 fn an_image_could_not_be_checked_and_says_so_to_a_person() {
     let mini = Mini::new();
-    let dir =
-        with("[[image]]\nref = \"registry.example/x:1.0\"\nallow_tag = true\nreason = \"r\"\n");
+    let dir = with(
+        "[[image]]\nref = \"registry.example/x:1.0\"\nallow_tag = true\nstore = \"/srv/store\"\nreason = \"r\"\n",
+    );
+    // A store whose records cannot be read is not an empty one.
+    mini.put("srv/store/io.containerd.metadata.v1.bolt/meta.db", "torn");
     // 1 wins over 3: a change is pending as well.
     let plan = run(&mini, &dir, &["plan"]);
     assert_eq!(code(&plan), 1);
     let text = String::from_utf8_lossy(&plan.stdout);
     assert!(
-        text.contains("no container store") && text.contains("1 could not be checked"),
+        text.contains("meta.db") && text.contains("1 could not be checked"),
         "{text}"
     );
     assert_eq!(code(&run(&mini, &dir, &["bake"])), 1);

@@ -154,12 +154,19 @@ fn a_missing_premise_is_named() {
 }
 
 #[test]
-fn image_entries_say_that_they_cannot_be_looked_at() {
+fn an_image_that_no_store_has_is_pulled() {
     let bench = bench();
     let image = entry(
         "image:r/x:1",
         json!({"kind": "image", "ref": "r/x:1", "allow_tag": true}),
     );
     let planned = plan(&bench, &policy(&[image]));
-    assert_eq!(planned.items[0].could_not_check.len(), 1);
+    assert_eq!(planned.items[0].could_not_check.len(), 0);
+    let steps: Vec<String> = planned.items[0]
+        .diff
+        .actions
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(steps, ["pull r/x:1"]);
 }
