@@ -134,3 +134,15 @@ fn a_bottom_layer_has_no_marks() {
     let gone = Tar::default().dir("d").file(".wh.d", "");
     bottom(gone).unwrap_err();
 }
+
+#[test]
+fn a_change_of_owner_does_not_clear_the_bits_of_a_program() {
+    let layer = Tar::default()
+        .add(entry(b'0', "full").mode(0o6755).owner(9, 9).content("x"))
+        .add(entry(b'0', "empty").mode(0o4711).owner(9, 0))
+        .add(entry(b'5', "dir").mode(0o3775).owner(9, 9))
+        .end();
+    let found = tree(&layer);
+    let modes = ["full", "empty", "dir"].map(|path| found[path].mode);
+    assert_eq!(modes, [0o6755, 0o4711, 0o3775]);
+}
