@@ -87,7 +87,7 @@ impl RegistryArgs {
 /// Which images.
 #[derive(Debug, Clone, Args)]
 pub(super) struct NamesArgs {
-    /// Images, each with its digest: registry/name:tag@sha256:….
+    /// Images, each with its digest: registry/name:tag@sha256:DIGEST.
     #[arg(value_name = "REF")]
     names: Vec<String>,
     /// A file with an image a line; `REF as NAME` gives it a further name, `#` begins a comment.

@@ -17,7 +17,7 @@ use crate::store::{Opened, Options, Watched};
 /// Arguments of `image pull`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  nodeagent image pull registry.example/k8s/pause:3.9@sha256:…
+  nodeagent image pull registry.example/k8s/pause:3.9@sha256:DIGEST
   nodeagent image pull --list images.txt --registries /etc/rancher/rke2/registries.yaml
   nodeagent image pull --store /var/lib/containerd --containerd /usr/bin/containerd --allow-tag registry.example/x:1
 
