@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{SAID, Stage};
+use super::{CODE, Stage};
 use crate::support::generations::Generation;
 use crate::support::machine::run::run;
 use crate::support::namespace::in_namespaces;
@@ -27,12 +27,11 @@ fn a_container_runs_from_every_image_that_has_a_program() {
                 let done = run(&mut daemon.ctr(&args), Duration::from_secs(60)).unwrap();
                 assert_eq!(
                     done.code,
-                    0,
+                    CODE,
                     "{repository}: {}\n{}",
                     done.stderr,
                     daemon.log()
                 );
-                assert_eq!(done.stdout, SAID, "{repository}");
             }
             daemon.stop().unwrap();
         });
