@@ -201,10 +201,9 @@ impl<'d> Comparison<'d> {
             let wrong = wrong.map_err(|errno| LayerError::os(errno, "look at", &target))?;
             self.tell(target.clone(), wrong);
         }
-        if other.is_none_or(|(_, other)| other.st_ino != inode) {
-            if self.loose.len() < MOST {
-                self.loose.insert(entry.path, target);
-            }
+        let same = other.is_some_and(|(_, other)| other.st_ino == inode);
+        if !same && self.loose.len() < MOST {
+            self.loose.insert(entry.path, target);
         }
         Ok(())
     }
