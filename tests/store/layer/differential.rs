@@ -2,13 +2,14 @@
 //! It is separate because it is the judge: what we think a layer means counts for nothing beside it.
 
 use std::collections::BTreeMap;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use nodeagent::store::layer::LayerError;
 
 use super::look::{Node, look};
 use super::random::{Chance, image};
-use super::{oci, unpack_all};
+use super::{oci, open, unpack_all};
 use crate::support::generations::{Daemon, Generation};
 
 /// Images to try; `LAYER_IMAGES` asks for more, `LAYER_SEED` for others.
@@ -83,6 +84,12 @@ fn compare(daemon: &Daemon, layers: &[Vec<u8>], name: &str) -> Result<Outcome, S
     for (at, dir) in dirs.iter().enumerate() {
         same(&scratch.path().join(at.to_string()), dir, since)
             .map_err(|what| format!("layer {at} of {}: {what}", dirs.len()))?;
+        // The deep check agrees with what containerd made of the layer.
+        let told = nodeagent::store::layer::compare(&mut &*layers[at], open(dir).as_fd(), at == 0);
+        let told = told.map_err(|error| format!("layer {at}: {error}"))?;
+        if !told.is_empty() {
+            return Err(format!("layer {at}: {told:?}"));
+        }
     }
     Ok(Outcome::Same)
 }

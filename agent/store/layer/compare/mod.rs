@@ -61,6 +61,8 @@ struct Comparison<'d> {
     /// What is different, by path: attributes, and content. A later entry for the path counts alone.
     attributes: BTreeMap<Vec<u8>, String>,
     content: BTreeMap<Vec<u8>, String>,
+    /// Second names that are none, by path, with what they should lead to: if that was replaced later, it is right.
+    loose: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Inodes that the layer speaks of.
     inodes: BTreeSet<u64>,
     /// The file whose content comes.
@@ -79,6 +81,7 @@ impl<'d> Comparison<'d> {
             above: None,
             attributes: BTreeMap::new(),
             content: BTreeMap::new(),
+            loose: BTreeMap::new(),
             inodes: BTreeSet::new(),
             file: None,
             buffer: Vec::new(),
@@ -114,6 +117,8 @@ impl<'d> Comparison<'d> {
     /// What earlier entries said of a path, and of what lies below it unless it stays a directory, does not count.
     fn forget(&mut self, path: &[u8], kind: Kind) {
         let below = [path, b"/"].concat();
+        self.loose.remove(path);
+        self.loose.retain(|_, target| target != path);
         for list in [&mut self.attributes, &mut self.content] {
             list.remove(path);
             if kind != Kind::Directory && !list.is_empty() {
@@ -145,6 +150,8 @@ impl<'d> Comparison<'d> {
     }
 
     fn opaque(&mut self, entry: &Entry) -> Result<()> {
+        // Looking at it notes the directory that it lies in, which may hold nothing else.
+        self.there(&entry.path)?;
         let above = split(&entry.path).0.to_vec();
         let dir = open_in(self.root, &above, DIRECTORY, ResolveFlags::empty());
         let dir = found(dir).map_err(|errno| LayerError::os(errno, "look at", &above))?;
@@ -194,9 +201,9 @@ impl<'d> Comparison<'d> {
             let wrong = wrong.map_err(|errno| LayerError::os(errno, "look at", &target))?;
             self.tell(target.clone(), wrong);
         }
-        if other.is_none_or(|(_, other)| other.st_ino != inode) {
-            let what = format!("is no second name of {}", shown(&target));
-            self.tell(entry.path, Some(what));
+        let same = other.is_some_and(|(_, other)| other.st_ino == inode);
+        if !same && self.loose.len() < MOST {
+            self.loose.insert(entry.path, target);
         }
         Ok(())
     }
@@ -204,6 +211,9 @@ impl<'d> Comparison<'d> {
     /// Tells what is different, and what is there besides.
     fn finish(self) -> Result<Vec<String>> {
         let mut all = self.attributes;
+        for (path, target) in self.loose {
+            all.insert(path, format!("is no second name of {}", shown(&target)));
+        }
         // A wrong content says more than a wrong time.
         all.extend(self.content);
         walk::strangers(self.root, &self.inodes, &mut all)
@@ -218,8 +228,11 @@ impl<'d> Comparison<'d> {
 impl Sink for Comparison<'_> {
     fn entry(&mut self, entry: Entry) -> Result<()> {
         self.file = None;
-        if entry.path.is_empty() || entry.kind == Kind::Global {
+        if entry.path.is_empty() {
             return Ok(());
+        }
+        if entry.kind == Kind::Global {
+            return self.there(&entry.path).map(drop);
         }
         let name = split(&entry.path).1.to_vec();
         match name.strip_prefix(WHITEOUT) {

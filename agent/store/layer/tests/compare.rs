@@ -39,14 +39,24 @@ fn what_was_just_written_is_as_the_layer_says() {
         .add(entry(b'1', "b").link("a").mode(0o600).owner(1, 1))
         .add(entry(b'1', "c").link("a").mode(0o640))
         .file("c", "another")
+        .file("first", "1")
+        .add(entry(b'1', "second").link("first").mode(0o644))
+        .file("first", "2")
         .add(entry(b'2', "l").link("d"))
         .file("l/x", "")
         .file("w/.wh.x", "")
         .file("w/x", "")
+        .add(entry(b'g', "global/header"))
         .file("t/u/v", "")
         .file("t", "flat")
         .end();
-    for (bottom, layer) in [(false, layer()), (false, odd.clone()), (true, odd)] {
+    let marked = Tar::default().file("only/marked/.wh..wh..opq", "").end();
+    for (bottom, layer) in [
+        (false, marked),
+        (false, layer()),
+        (false, odd.clone()),
+        (true, odd),
+    ] {
         let (dir, _) = unpack_as(&layer, bottom, usize::MAX).unwrap();
         assert_eq!(told(&layer, dir.path(), bottom), Vec::<String>::new());
     }
