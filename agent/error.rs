@@ -94,6 +94,22 @@ pub struct Error {
     hint: Option<String>,
 }
 
+/// What is said of something and of each of its causes, on one line.
+pub(crate) fn with_causes(said: &str, cause: Option<&(dyn std::error::Error + 'static)>) -> String {
+    let mut text = said.to_owned();
+    let mut next = cause;
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        // Some libraries' errors say their cause's words themselves.
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        next = cause.source();
+    }
+    text
+}
+
 /// The result type of every fallible function here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -155,18 +171,7 @@ impl Error {
 
     /// The chain on one line, for records and findings.
     pub fn one_line(&self) -> String {
-        let mut text = self.doing.clone();
-        let mut next = std::error::Error::source(self);
-        while let Some(cause) = next {
-            let said = cause.to_string();
-            // Some libraries' errors say their cause's words themselves.
-            if !text.ends_with(&said) {
-                text.push_str(": ");
-                text.push_str(&said);
-            }
-            next = cause.source();
-        }
-        text
+        with_causes(&self.doing, std::error::Error::source(self))
     }
 
     /// The hint of this error or of the nearest cause that has one, else what usually helps against the last cause.

@@ -13,7 +13,7 @@ pub use names::Names;
 pub use tar::{Entry, EntryKind, Limits, Tar};
 
 /// Largest window of a zstd frame, as a power of two: 128 MiB, what `zstd --long` makes.
-const ZSTD_WINDOW: u32 = 27;
+pub(crate) const ZSTD_WINDOW: u32 = 27;
 
 /// How an archive is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

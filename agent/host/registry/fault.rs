@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 use crate::host::failure::{Class, Failure};
 
 /// Whether another try may help.
@@ -72,20 +72,8 @@ impl Fault {
 
     /// What is said of it, the causes included.
     pub(super) fn text(&self) -> String {
-        let mut text = self.said.clone();
-        let mut next: Option<&dyn StdError> = match &self.cause {
-            Some(cause) => Some(&**cause),
-            None => None,
-        };
-        while let Some(cause) = next {
-            let said = cause.to_string();
-            if !text.ends_with(&said) {
-                text.push_str(": ");
-                text.push_str(&said);
-            }
-            next = cause.source();
-        }
-        text
+        let cause = self.cause.as_ref();
+        with_causes(&self.said, cause.map(|cause| &**cause as _))
     }
 
     /// The failure that it ends in; `doing` names image, blob and endpoint, `more` what came of the other endpoints.

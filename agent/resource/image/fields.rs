@@ -4,10 +4,11 @@
 use super::Image;
 use crate::resource::Fault;
 use crate::resource::schema::{Check, Field, Type};
+use crate::store::RKE2_STORE;
 
 /// Where RKE2's containerd keeps its store.
 pub(super) fn store() -> String {
-    "/var/lib/rancher/rke2/agent/containerd".to_owned()
+    RKE2_STORE.to_owned()
 }
 
 /// A default that is on.

@@ -8,10 +8,8 @@ mod gzip;
 use std::io::{self, Cursor, ErrorKind, Read};
 
 use crate::error::Error;
+use crate::host::archive::ZSTD_WINDOW;
 use crate::host::failure::{Class, Failure};
-
-/// Largest window of a zstd frame, as a power of two: 128 MiB, what `zstd --long` makes.
-const ZSTD_WINDOW: u32 = 27;
 
 /// The bytes without whatever compression their first bytes tell of.
 ///
