@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::MsgFlags;
 use rtnetlink::MulticastGroup;
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
@@ -100,7 +99,7 @@ impl Events {
     fn take(&self) -> Result<Wake> {
         let mut space = [0u8; 16];
         let mut room = space.as_mut_slice();
-        let taken = self.socket.recv(&mut room, MsgFlags::MSG_DONTWAIT.bits());
+        let taken = self.socket.recv(&mut room, 0);
         let errno = match taken {
             Ok(_) => return Ok(Wake::Changed),
             Err(error) => Errno::from_raw(error.raw_os_error().unwrap_or(0)),
