@@ -2,6 +2,7 @@
 //! reply which comes back another way. It is separate because that router is the judge, and needs no machine.
 
 mod bench;
+mod booted;
 mod faults;
 mod lab;
 mod lease;
