@@ -81,7 +81,7 @@ impl Watcher<'_> {
         while !stop() {
             match reconcile(self.network, self.leases, self.config) {
                 Ok(outcome) => {
-                    self.tell(&outcome, &mut said, begin)?;
+                    self.tell(&outcome, &mut said, begin);
                     seen(&outcome);
                 }
                 Err(error) => {
@@ -97,7 +97,7 @@ impl Watcher<'_> {
         Ok(())
     }
 
-    fn tell(&self, outcome: &Outcome, said: &mut Said, begin: Duration) -> Result<()> {
+    fn tell(&self, outcome: &Outcome, said: &mut Said, begin: Duration) {
         for change in &outcome.changes {
             tracing::info!("{change}");
         }
@@ -122,16 +122,18 @@ impl Watcher<'_> {
             }
         }
         let late = self.clock.elapsed().saturating_sub(begin) >= self.times.patience;
-        if !said.ready && (outcome.is_settled() || late) {
-            self.notify.ready(&status)?;
-            said.ready = true;
-        } else if new {
-            self.notify.status(&status)?;
-        } else {
-            self.notify.alive()?;
+        let (due, ready) = (outcome.is_settled() || late, said.ready);
+        let told = match (ready, new) {
+            (false, _) if due => self.notify.ready(&status),
+            (_, true) => self.notify.status(&status),
+            (_, false) => self.notify.alive(),
+        };
+        // Routing goes on, whatever becomes of the manager.
+        match told {
+            Ok(told) => said.ready = ready || (due && told),
+            Err(error) => tracing::warn!("{}", error.one_line()),
         }
         said.status = status;
-        Ok(())
     }
 
     /// Waits for something to happen, then for the end of the burst.

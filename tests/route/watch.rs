@@ -132,6 +132,22 @@ fn a_nic_that_is_missing_is_not_waited_for_and_one_without_address_is() {
     });
 }
 
+#[test]
+fn a_manager_that_does_not_listen_stops_nothing() {
+    in_lab(|lab| {
+        let watcher = Watcher::start(lab, &[]);
+        assert!(watcher.told().contains("READY=1"));
+        // The manager's queue holds ten messages.
+        for _ in 0..8 {
+            lab.node("link set eth1 down");
+            until("only the end of the table", || lab.found().len() == 4);
+            lab.node("link set eth1 up");
+            lab.node("route add default via 10.1.0.1 dev eth1 metric 101");
+            until("up again", || lab.found() == STANDARD);
+        }
+    });
+}
+
 /// A thousand addresses come and go; what is left has a network of its own.
 pub(super) fn burst(lab: &Lab) {
     let mut lines = String::new();
