@@ -108,7 +108,7 @@ fn theirs(lab: &Lab) {
     println!(
         "the script: {:.2} ms of CPU an event, {:.0} processes (whole machine), {:.1} ms",
         (cpu(own) - begin) / rounds * 1000.0,
-        (forks() - processes) as f64 / rounds,
+        f64::from(u32::try_from(forks() - processes).unwrap()) / rounds,
         clock.elapsed().as_secs_f64() / rounds * 1000.0
     );
 }

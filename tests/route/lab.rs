@@ -82,6 +82,10 @@ pub(super) fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+#[allow(
+    clippy::unused_self,
+    reason = "whoever has a lab is in its namespaces; without one these would act on the machine"
+)]
 impl Lab {
     /// Runs a shell script; all of it must succeed.
     pub(super) fn sh(&self, script: &str) -> String {

@@ -150,14 +150,14 @@ fn a_manager_that_does_not_listen_stops_nothing() {
 
 /// A thousand addresses come and go; what is left has a network of its own.
 pub(super) fn burst(lab: &Lab) {
-    let mut lines = String::new();
-    for n in 0..500 {
+    let lines = (0..500).map(|n| {
         let address = format!("10.{}.{}.10/24 dev eth1", 20 + n / 250, n % 250);
-        lines.push_str(&format!("addr add {address}\n"));
-        if n != 499 {
-            lines.push_str(&format!("addr del {address}\n"));
+        match n {
+            499 => format!("addr add {address}\n"),
+            _ => format!("addr add {address}\naddr del {address}\n"),
         }
-    }
+    });
+    let lines: String = lines.collect();
     std::fs::write("/run/burst", lines).unwrap();
     lab.sh("ip -n node -b /run/burst");
 }
