@@ -26,5 +26,6 @@ pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod resource;
+pub mod route;
 pub mod store;
 pub mod verify;

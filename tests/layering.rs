@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules in rank order (design: error first, cli last).
 const RANKS: &[&str] = &[
-    "error", "host", "store", "resource", "policy", "observe", "plan", "record", "apply",
+    "error", "host", "route", "store", "resource", "policy", "observe", "plan", "record", "apply",
     "manifest", "verify", "report", "cli",
 ];
 

@@ -134,6 +134,7 @@ fn every_verb_has_a_man_page_that_renders_and_names_every_option() {
         "nodeagent-firstboot.service",
         "nodeagent-close.service",
         "nodeagent-hostkeys.service",
+        "nodeagent-route.service",
     ] {
         let unit = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("units")

@@ -10,10 +10,11 @@ use std::time::Duration;
 use crate::support::machine::tree::Tree;
 use crate::support::machine::{rootfs, run};
 
-const OURS: [&str; 3] = [
+const OURS: [&str; 4] = [
     "nodeagent-firstboot.service",
     "nodeagent-hostkeys.service",
     "nodeagent-close.service",
+    "nodeagent-route.service",
 ];
 const SYSTEM: &str = "usr/lib/systemd/system";
 
@@ -41,6 +42,7 @@ fn tree(label: &str, program: &str) -> Tree {
     for (target, unit) in [
         ("multi-user.target", "nodeagent-firstboot.service"),
         ("multi-user.target", "nodeagent-hostkeys.service"),
+        ("multi-user.target", "nodeagent-route.service"),
         ("multi-user.target", "rke2-server.service"),
         // As Ubuntu 24.04 has it: sshd started by its socket, which comes before everything ordinary.
         ("sockets.target", "ssh.socket"),
@@ -108,6 +110,11 @@ fn units_are_in_no_cycle_and_the_same_check_finds_seeded_ones() {
             "After=local-fs.target",
             "After=multi-user.target",
         ),
+        (
+            "nodeagent-route.service",
+            "After=dbus.socket",
+            "After=network-online.target",
+        ),
     ] {
         let path = root.join(SYSTEM).join(unit);
         let text = fs::read_to_string(&path).unwrap();
@@ -146,6 +153,24 @@ fn the_gate_has_no_condition_and_the_sandbox_is_tight() {
 }
 
 #[test]
+fn the_routers_sandbox_is_tighter_still_and_the_judge_sees_a_hole() {
+    let text = fs::read_to_string(units().join("nodeagent-route.service")).unwrap();
+    let judged = |text: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let unit = dir.path().join("nodeagent-route.service");
+        fs::write(&unit, text).unwrap();
+        let mut command = std::process::Command::new("systemd-analyze");
+        command.args(["security", "--offline=true", "--threshold=20"]);
+        run::run(command.arg(unit), Duration::from_mins(1)).unwrap()
+    };
+    let done = judged(&text);
+    assert_eq!(done.code, 0, "{}", run::tail(&done.stdout, 3));
+    let hole = text.replace("ProtectSystem=strict\n", "");
+    assert_ne!(judged(&hole).code, 0);
+    assert!(text.contains("\nType=notify\n") && text.contains("\nBefore=network-online.target"));
+}
+
+#[test]
 fn every_command_of_a_unit_is_one_of_ours() {
     use clap::Parser as _;
     let mut commands = 0;
@@ -166,6 +191,9 @@ fn every_command_of_a_unit_is_one_of_ours() {
             );
         }
     }
-    assert_eq!(commands, 2, "the gate's and the closing unit's");
+    assert_eq!(
+        commands, 3,
+        "the gate's, the closing unit's and the router's"
+    );
     assert!(nodeagent::cli::Cli::try_parse_from(["nodeagent", "no-such-verb"]).is_err());
 }

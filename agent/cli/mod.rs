@@ -12,6 +12,7 @@ pub mod meter;
 pub mod output;
 pub mod plan;
 pub mod policy;
+pub mod route;
 pub mod seal;
 pub mod setup;
 pub mod verify;
@@ -64,6 +65,8 @@ pub enum Verb {
     Manifest(manifest::ManifestArgs),
     /// Prove on a booted node that its identity is its own; run by the gate unit.
     Firstboot(firstboot::FirstbootArgs),
+    /// Keep the traffic of second NICs on those NICs.
+    Route(route::RouteArgs),
     /// Audit: what was intended, what was baked, what is, and where they differ.
     Verify(verify::VerifyArgs),
     /// Fill containerd's store with images, check it, list it.
@@ -112,6 +115,7 @@ impl Cli {
             Verb::Generalize(args) => generalize::run(args, root, io),
             Verb::Manifest(args) => manifest::run(args, root, io),
             Verb::Firstboot(args) => firstboot::run(args, root, io),
+            Verb::Route(args) => route::run(args, root, io),
             Verb::Verify(args) => verify::run(args, root, io),
             Verb::Image(args) => image::run(args, root, io),
             Verb::Completions(args) => completions::run(args, root, io),

@@ -14,6 +14,21 @@ pub fn source_date_epoch() -> Option<u64> {
     std::env::var("SOURCE_DATE_EPOCH").ok()?.parse().ok()
 }
 
+/// NOTIFY_SOCKET (sd_notify(3)): where the service manager listens; empty means nowhere.
+pub(crate) fn notify_socket() -> Option<std::path::PathBuf> {
+    let name = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty())?;
+    Some(name.into())
+}
+
+/// WATCHDOG_USEC (sd_watchdog_enabled(3)), where WATCHDOG_PID names this process or nobody.
+pub(crate) fn watchdog() -> Option<std::time::Duration> {
+    if std::env::var("WATCHDOG_PID").is_ok_and(|pid| pid != std::process::id().to_string()) {
+        return None;
+    }
+    let micros = std::env::var("WATCHDOG_USEC").ok()?.parse().ok()?;
+    Some(std::time::Duration::from_micros(micros)).filter(|time| !time.is_zero())
+}
+
 /// Names under which programs look for a proxy; apt and curl's library, which dnf uses, know them all.
 const PROXIES: &[&str] = &[
     "http_proxy",
