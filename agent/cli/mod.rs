@@ -11,6 +11,7 @@ pub mod meter;
 pub mod output;
 pub mod plan;
 pub mod policy;
+pub mod report;
 pub mod seal;
 pub mod setup;
 pub mod verify;
@@ -63,6 +64,8 @@ pub enum Verb {
     Manifest(manifest::ManifestArgs),
     /// Prove on a booted node that its identity is its own; run by the gate unit.
     Firstboot(firstboot::FirstbootArgs),
+    /// Hand on what this node is and how its boot went: to journal, metrics, labels, login, console, a server.
+    Report(report::ReportArgs),
     /// Audit: what was intended, what was baked, what is, and where they differ.
     Verify(verify::VerifyArgs),
     /// Print shell completions, or write the man pages.
@@ -105,6 +108,7 @@ impl Cli {
             Verb::Generalize(args) => generalize::run(args, root, io),
             Verb::Manifest(args) => manifest::run(args, root, io),
             Verb::Firstboot(args) => firstboot::run(args, root, io),
+            Verb::Report(args) => report::run(args, root, io),
             Verb::Verify(args) => verify::run(args, root, io),
             Verb::Completions(args) => completions::run(args, root, io),
         }

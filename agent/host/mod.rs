@@ -23,6 +23,7 @@ pub mod live;
 pub mod meter;
 pub mod notes;
 pub mod oci;
+pub mod outlet;
 pub mod packages;
 pub mod registry;
 pub mod root;
