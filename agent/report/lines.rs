@@ -1,6 +1,7 @@
 //! The report in a line or a few: for the login message, for a cloud's console, for a person's terminal.
 //! It is separate because these are read by people, and what they show must never steer a terminal.
 
+use super::boot::Point;
 use super::verdict::Word;
 use super::{Image, Report};
 
@@ -75,21 +76,37 @@ pub fn text(report: &Report) -> String {
         format!("verdict     {}", verdict(report)),
         format!("machine     {}", some(&report.machine)),
     ];
-    for point in report.boot.durations.iter().chain(&report.boot.milestones) {
-        lines.push(match (point.micros, &point.why) {
-            (Some(micros), _) => format!("{:>10} s  {}", seconds(micros, 3), point.name),
-            (None, why) => format!(
-                "           -  {}: {}",
-                point.name,
-                why.as_deref().unwrap_or("not told")
-            ),
-        });
+    let points: Vec<&Point> = report
+        .boot
+        .durations
+        .iter()
+        .chain(&report.boot.milestones)
+        .collect();
+    match points.iter().any(|point| point.micros.is_some()) {
+        true => lines.extend(points.into_iter().map(time)),
+        false => lines.extend(
+            points
+                .first()
+                .and_then(|p| p.why.clone())
+                .map(|why| format!("boot        no times: {why}")),
+        ),
     }
     for missing in &report.missing {
         lines.push(format!("missing     {}: {}", missing.what, missing.why));
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// A time, or why there is none.
+fn time(point: &Point) -> String {
+    match (point.micros, &point.why) {
+        (Some(micros), _) => format!("{:>10} s  {}", seconds(micros, 3), point.name),
+        (None, why) => {
+            let why = why.as_deref().unwrap_or("not told");
+            format!("           -  {}: {why}", point.name)
+        }
+    }
 }
 
 /// A milestone's time.
