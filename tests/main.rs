@@ -23,6 +23,7 @@ mod offline;
 mod packaging;
 mod pin;
 mod policy;
+mod report;
 mod sandbox;
 mod scrub;
 mod seal;

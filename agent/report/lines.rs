@@ -38,7 +38,7 @@ pub fn motd(report: &Report) -> String {
         _ => "See /run/nodeagent/firstboot.json and: systemctl status nodeagent-firstboot\n",
     };
     format!(
-        "Image {}; {}.\n{next}",
+        "Image: {}; {}.\n{next}",
         image(&report.image),
         verdict(report)
     )

@@ -116,8 +116,8 @@ async fn tries(
         tracing::debug!("{why}: again in {} ms", wait.as_millis());
         sleep(wait).await;
     }
-    let seconds = limits.total.as_secs();
-    Err(format!("no end within {seconds} s{}", after(&why)))
+    let total = limits.total;
+    Err(format!("no end within {total:?}{}", after(&why)))
 }
 
 fn after(why: &str) -> String {
