@@ -103,7 +103,9 @@ fn verdict(host: &Host, boot_id: &str, gaps: &mut Gaps) -> Verdict {
             None
         }
     };
-    Verdict::read(bytes.as_deref(), boot_id)
+    // A container has an identifier of its own mounted over the kernel's, and the gate's sandbox a /proc without it.
+    let comparable = host.context.place != Where::Container;
+    Verdict::read(bytes.as_deref(), comparable.then_some(boot_id))
 }
 
 fn cloud_init(host: &Host, gaps: &mut Gaps) -> Option<CloudInit> {

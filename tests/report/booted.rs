@@ -70,6 +70,9 @@ fn sealed(label: &str) -> Tree {
         std::fs::write(root.join(place).join(name), text).unwrap();
         crate::units::link(&root, place, "multi-user.target", name);
     }
+    // A login prompt would take the terminal for itself.
+    let getty = root.join("etc/systemd/system/console-getty.service");
+    std::os::unix::fs::symlink("/dev/null", getty).unwrap();
     let seed = Seed {
         instance_id: "i-report",
         hostname: "node-a",
@@ -252,7 +255,8 @@ fn times_are_systemds_own(machine: &Machine, document: &Value) {
 
 /// PAM's own module, as a login on a terminal runs it.
 fn login_shows_it(machine: &Machine) {
-    let login = "script -qec 'login -f root' /dev/null < /dev/null";
+    let login =
+        "useradd -s /bin/true guest; timeout 20 script -qec 'login -f guest' /dev/null < /dev/null";
     let shown = machine.ok(&["sh", "-c", login]).unwrap();
     assert!(
         shown.contains("Image: site-node-20231114; identity proved."),
@@ -302,12 +306,8 @@ fn a_node_that_is_not_proved_reports_that() {
         ])
         .unwrap();
     assert_eq!(again.code, 1, "{}", again.stderr);
-    assert!(
-        machine
-            .read("/run/motd.d/50-nodeagent")
-            .unwrap()
-            .contains("NOT proved")
-    );
+    let motd = machine.read("/run/motd.d/50-nodeagent").unwrap();
+    assert!(motd.contains("NOT proved"), "{motd} {}", again.stderr);
     let failed = message(&machine, nodeagent::report::journal::NOT_HANDED_ON);
     assert_eq!(field(&failed, "NODEAGENT_SINK"), "nfd");
 }

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use clap::Parser as _;
+
 use crate::support::machine::run;
 use crate::support::offline::shipped;
 use crate::units::{SYSTEM, tree, units, want};
@@ -76,7 +78,6 @@ fn nothing_waits_for_it_and_its_own_wait_has_an_end() {
     let [command] = commands.as_slice() else {
         panic!("one command");
     };
-    use clap::Parser as _;
     let words: Vec<&str> = command.split(' ').collect();
     assert!(
         nodeagent::cli::Cli::try_parse_from(&words).is_ok(),
