@@ -6,6 +6,7 @@ mod document;
 mod metrics;
 mod outlets;
 mod post;
+mod rig;
 mod server;
 mod unit;
 
