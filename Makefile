@@ -15,7 +15,7 @@ PACKAGES := gcc libc6-dev binutils file ca-certificates \
   packer docker-registry openssl skopeo runc \
   protobuf-compiler nasm autoconf automake libtool
 
-.PHONY: build deps static check test crash demo install deb clean
+.PHONY: build deps static check test crash demo bench-images install deb clean
 
 build:
 	cargo build --locked
@@ -35,7 +35,7 @@ deps:
 # along: its dev-dependencies turn on features, and apart the two would compile half of all crates twice.
 static: deps
 	RUSTFLAGS="-C target-feature=+crt-static" \
-	  cargo build --locked --release --target $(TRIPLE) --bin nodeagent --example demo
+	  cargo build --locked --release --features isal --target $(TRIPLE) --bin nodeagent --example demo
 	@file $(BINARY)
 	@stat -c '%n: %s bytes' $(BINARY)
 
@@ -44,9 +44,10 @@ check: deps
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-# The static binary is looked at by a test of its own.
+# The static binary is looked at by a test of its own. It inflates with ISA-L, the tests' own build without.
 test: deps check static
 	cargo test --locked
+	cargo test --locked --features isal --lib -- store::inflate store::layer
 
 # The kills at random instants again, with other instants; NODEAGENT_CRASH_SEED=… gives those of an earlier run.
 crash: deps
@@ -54,6 +55,13 @@ crash: deps
 
 demo: static
 	@$(RELEASE)/examples/demo $(BINARY)
+
+# Fills stores with the same images in every way there is, ours with either inflater; BENCH="--runs 5 --generation 2 …".
+bench-images: deps
+	cargo build --locked --release --bin nodeagent --example bench-images
+	cargo build --locked --release --bin nodeagent --features isal --target-dir $(TARGET_DIR)/isal
+	@$(TARGET_DIR)/release/examples/bench-images --ours zlib-rs=$(TARGET_DIR)/release/nodeagent \
+	  --ours ISA-L=$(TARGET_DIR)/isal/release/nodeagent $(BENCH)
 
 install: static
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/nodeagent

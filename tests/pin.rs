@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nodeagent::policy::{Layer, Request, Sources, resolve};
 
-use crate::support::images::{self, Dialect, Entry, Image, Packing, tiny};
+use crate::support::images::{self, Dialect, Entry, Image, Packing, small::tiny};
 use crate::support::machine::run::{Done, run};
 use crate::support::registry::{self, Registry, Storage};
 
@@ -228,9 +228,14 @@ fn a_private_ca_and_a_login_are_needed_where_the_registry_wants_them() {
     for secret in ["secret", "dXNlcjpzZWNyZXQ"] {
         assert!(!known.stderr.contains(secret), "{}", known.stderr);
     }
-    // A minimal system has no authorities of its own.
-    for (file, code) in [("/nowhere/ca.pem", 1), (&*ca, 0)] {
-        let mut command = command(&folder, &["--ca", &ca, "--auth-file", &right]);
+    // A minimal system has no authorities of its own: one that is named is enough.
+    let nowhere = "/nowhere/ca.pem";
+    for (file, args, code) in [
+        (nowhere, vec![], 1),
+        (nowhere, vec!["--ca", &*ca], 0),
+        (&*ca, vec![], 0),
+    ] {
+        let mut command = command(&folder, &[&args[..], &["--auth-file", &*right]].concat());
         command
             .env("SSL_CERT_FILE", file)
             .env("SSL_CERT_DIR", "/nowhere");

@@ -113,7 +113,8 @@ pub fn run(args: &BakeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit
         _ => begin_build(&mut host, &policy, args.build_machine)?,
     };
     journal.add(&setup::begin("bake", &policy, &host)?)?;
-    let mut progress = output::progress(io);
+    let (mut progress, meter) = output::progress(io);
+    host.meter = meter;
     let die = args.die_after;
     let after_step = |done: usize| setup::die_after(die, done);
     let mut work = Run {

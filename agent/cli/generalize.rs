@@ -100,7 +100,7 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
         &policy,
         &host,
     )?)?;
-    let mut progress = output::progress(io);
+    let (mut progress, _) = output::progress(io);
     let die = args.die_after;
     let after_step = |done: usize| setup::die_after(die, done);
     let mut work = Run {

@@ -17,10 +17,21 @@ const PACE: Duration = Duration::from_secs(5);
 /// The meter for where stderr goes.
 pub fn meter(io: &Io<'_>, what: &'static str) -> Arc<dyn Meter> {
     if io.terminal {
-        Arc::new(Bars::new())
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        Arc::new(Bars::new(all))
     } else {
         Arc::new(Lines::new(what))
     }
+}
+
+/// A meter whose bars stand below others.
+pub fn below(all: &MultiProgress) -> Arc<dyn Meter> {
+    Arc::new(Bars::new(all.clone()))
+}
+
+/// A meter of lines.
+pub fn lines(what: &'static str) -> Arc<dyn Meter> {
+    Arc::new(Lines::new(what))
 }
 
 /// A lock whose holder panicked still guards plain numbers.
@@ -31,6 +42,7 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Bars: the whole below, the pieces above it.
 struct Bars {
     all: MultiProgress,
+    /// Shown from the moment that it is known.
     whole: ProgressBar,
     pieces: Mutex<BTreeMap<String, ProgressBar>>,
 }
@@ -46,9 +58,8 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 impl Bars {
-    fn new() -> Self {
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        let whole = all.add(ProgressBar::new(0).with_style(style(WHOLE)));
+    fn new(all: MultiProgress) -> Self {
+        let whole = ProgressBar::hidden().with_style(style(WHOLE));
         whole.set_prefix("total");
         Self {
             all,
@@ -60,7 +71,9 @@ impl Bars {
 
 impl Meter for Bars {
     fn total(&self, pieces: usize, bytes: u64) {
+        self.whole.reset();
         self.whole.set_length(bytes);
+        self.all.add(self.whole.clone());
         self.whole.set_message(format!("{pieces} layers"));
         self.whole.enable_steady_tick(Duration::from_millis(200));
     }
@@ -100,8 +113,9 @@ impl Meter for Bars {
     }
 
     fn close(&self) {
+        self.whole.disable_steady_tick();
         self.whole.finish_and_clear();
-        self.all.clear().ok();
+        self.all.remove(&self.whole);
     }
 }
 

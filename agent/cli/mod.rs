@@ -5,6 +5,7 @@ pub mod bake;
 pub mod completions;
 pub mod firstboot;
 pub mod generalize;
+pub mod image;
 pub mod image_name;
 pub mod manifest;
 pub mod meter;
@@ -68,6 +69,8 @@ pub enum Verb {
     Report(report::ReportArgs),
     /// Audit: what was intended, what was baked, what is, and where they differ.
     Verify(verify::VerifyArgs),
+    /// Fill containerd's store with images, check it, list it.
+    Image(image::ImageArgs),
     /// Print shell completions, or write the man pages.
     Completions(completions::CompletionsArgs),
 }
@@ -75,7 +78,11 @@ pub enum Verb {
 impl Verb {
     /// Whether it works step by step, so that a signal is to stop it between two of them.
     pub fn has_steps(&self) -> bool {
-        matches!(self, Verb::Bake(_) | Verb::Generalize(_))
+        match self {
+            Verb::Bake(_) | Verb::Generalize(_) => true,
+            Verb::Image(args) => args.has_steps(),
+            _ => false,
+        }
     }
 }
 
@@ -110,6 +117,7 @@ impl Cli {
             Verb::Firstboot(args) => firstboot::run(args, root, io),
             Verb::Report(args) => report::run(args, root, io),
             Verb::Verify(args) => verify::run(args, root, io),
+            Verb::Image(args) => image::run(args, root, io),
             Verb::Completions(args) => completions::run(args, root, io),
         }
     }

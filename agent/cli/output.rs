@@ -1,14 +1,16 @@
 //! Output: JSON and text on stdout, progress on stderr as bars on a terminal and as timed lines elsewhere.
 //! It is separate because Packer, journald and people read the same run in different ways.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::Io;
+use super::{Io, meter};
 use crate::apply::{Outcome, Pending, Progress};
 use crate::error::{Context as _, Error, Exit, Result};
+use crate::host::meter::Meter;
 use crate::plan::{Plan, Tally};
 use crate::policy::{Entry, Policy};
 use crate::resource::Phase;
@@ -129,12 +131,14 @@ pub fn summary(verb: &str, outcome: &Outcome, seconds: f64) -> String {
     lines.join("\n")
 }
 
-/// The progress for where stderr goes.
-pub fn progress(io: &Io<'_>) -> Box<dyn Progress> {
+/// The progress for where stderr goes, and the meter that goes with it.
+pub fn progress(io: &Io<'_>) -> (Box<dyn Progress>, Arc<dyn Meter>) {
     if io.terminal {
-        Box::new(Bars::default())
+        let bars = Bars::default();
+        let meter = meter::below(&bars.all);
+        (Box::new(bars), meter)
     } else {
-        Box::new(Lines)
+        (Box::new(Lines), meter::lines("images"))
     }
 }
 
@@ -166,6 +170,8 @@ impl Progress for Lines {
 /// One bar a phase; what was done stays above it.
 #[derive(Debug, Default)]
 struct Bars {
+    /// Those of a meter stand below the phase's.
+    all: MultiProgress,
     bar: Option<ProgressBar>,
 }
 
@@ -195,8 +201,9 @@ impl Drop for Bars {
 impl Progress for Bars {
     fn phase(&mut self, phase: Phase, steps: usize) {
         self.clear();
-        let bar =
-            ProgressBar::with_draw_target(u64::try_from(steps).ok(), ProgressDrawTarget::stderr());
+        let bar = self
+            .all
+            .add(ProgressBar::new(u64::try_from(steps).unwrap_or(0)));
         if let Ok(style) =
             ProgressStyle::with_template("{prefix:>9} [{bar:24}] {pos}/{len} {elapsed} {wide_msg}")
         {

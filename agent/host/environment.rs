@@ -1,8 +1,8 @@
 //! The environment variables that are honoured; there are no others.
 //! They are separate so that nothing else can come to depend on what a caller's shell happens to hold.
 //!
-//! The registry client looks at HTTPS_PROXY, HTTP_PROXY and NO_PROXY by itself: sites reach
-//! registries through proxies. SSL_CERT_FILE and SSL_CERT_DIR replace the system's certificate authorities for it.
+//! Sites reach registries and repositories through proxies: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY. SSL_CERT_FILE
+//! and SSL_CERT_DIR replace the system's certificate authorities; the library that reads those looks at them by itself.
 
 /// NO_COLOR (no-color.org): present and not empty. clap and indicatif look at it by themselves.
 pub fn no_color() -> bool {
@@ -27,7 +27,7 @@ const PROXIES: &[&str] = &[
     "all_proxy",
 ];
 
-/// Proxy settings of the caller, handed to package managers alone. They may hold credentials: an environment
+/// Proxy settings of the caller, for package managers and registries. They may hold credentials: an environment
 /// is read by root only, and nothing of them is written or shown.
 pub(crate) fn proxies() -> Vec<(String, String)> {
     let set = |name: &&str| Some(((*name).to_owned(), std::env::var(name).ok()?));

@@ -12,6 +12,7 @@ pub mod binary;
 pub mod clock;
 pub mod containerd;
 pub mod context;
+pub mod date;
 pub mod environment;
 pub mod evidence;
 pub mod exec;

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Claim, Diff, Fault, Kind, KindInfo, Phase, Place, absent, account, artifact, build_account,
-    cloud_init, directory, file, fips, forbidden, identity, image, kargs, module, need, package,
-    repository, script, scrub, selinux, sshd, swap, sysctl, trim, trust, unit, upgrade,
+    cloud_init, directory, file, fips, forbidden, identity, image, image_archive, kargs, module,
+    need, package, repository, script, scrub, selinux, sshd, swap, sysctl, trim, trust, unit,
+    upgrade,
 };
 use crate::error::Result;
 use crate::host::Host;
@@ -119,6 +120,7 @@ kinds! {
     Fips = fips,
     Unit = unit,
     Image = image,
+    ImageArchive = image_archive,
     Script = script,
     Need = need,
     Scrub = scrub,

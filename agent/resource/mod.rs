@@ -16,6 +16,7 @@ pub mod fips;
 pub mod forbidden;
 pub mod identity;
 pub mod image;
+pub mod image_archive;
 pub mod kargs;
 pub mod kinds;
 pub mod module;

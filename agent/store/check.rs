@@ -1,103 +1,14 @@
 //! Whether a store holds the wanted images whole: every record, document, layer, snapshot and label.
 //! It is separate because it is a pure judgement over what was read, with or without a running daemon.
 
-use std::fmt;
-
-use super::{Inventory, Wanted};
-use crate::error::Result;
-use crate::host::oci::{Digest, Name, Platform};
-
-/// What is wrong with one object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Flaw {
-    /// There is no image under this name.
-    NoRecord(String),
-    /// The image of this name is another one.
-    OtherTarget(String),
-    /// The record of this name lacks this label.
-    RecordLabel(String, String),
-    /// This document or layer is not recorded.
-    NoBlob(Digest),
-    /// This blob's file is missing.
-    NoFile(Digest),
-    /// This blob's size is wrong.
-    Size {
-        /// The blob.
-        digest: Digest,
-        /// What its descriptor says, in bytes.
-        want: u64,
-        /// What is there.
-        have: u64,
-    },
-    /// This blob's content is not what its digest says.
-    Content(Digest),
-    /// This document cannot be read as what it must be; why.
-    Document(Digest, String),
-    /// This blob lacks this label: the next collection would delete what it refers to.
-    BlobLabel(Digest, String),
-    /// The image, or the only one of its index, is for another platform.
-    Platform(String),
-    /// The layers of this image are not unpacked up to this chain.
-    NoSnapshot(Digest),
-    /// The snapshot of this chain lies on another one than it must, or is not committed.
-    Snapshot(Digest),
-    /// The files of the snapshot of this chain are not those of its layer; the first differences.
-    Files(Digest, Vec<String>),
-    /// A write that was begun and not ended.
-    StaleIngest(String),
-    /// A lease of an earlier fill.
-    StaleLease(String),
-}
-
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Flaw::NoRecord(name) => write!(f, "there is no image under the name {name}"),
-            Flaw::OtherTarget(name) => write!(f, "the name {name} stands for another image"),
-            Flaw::RecordLabel(name, label) => write!(f, "the name {name} lacks the label {label}"),
-            Flaw::NoBlob(digest) => write!(f, "the blob {digest} is not recorded"),
-            Flaw::NoFile(digest) => write!(f, "the file of the blob {digest} is missing"),
-            Flaw::Size { digest, want, have } => {
-                write!(f, "the blob {digest} has {have} bytes instead of {want}")
-            }
-            Flaw::Content(digest) => write!(f, "the content of the blob {digest} is not its own"),
-            Flaw::Document(digest, why) => write!(f, "the document {digest} cannot be used: {why}"),
-            Flaw::BlobLabel(digest, label) => {
-                write!(f, "the blob {digest} lacks the label {label}")
-            }
-            Flaw::Platform(have) => write!(f, "it is for {have}"),
-            Flaw::NoSnapshot(chain) => write!(f, "the layers up to {chain} are not unpacked"),
-            Flaw::Snapshot(chain) => write!(f, "the snapshot {chain} lies on the wrong one"),
-            Flaw::Files(chain, first) => {
-                write!(
-                    f,
-                    "the files of the snapshot {chain} differ: {}",
-                    first.join(", ")
-                )
-            }
-            Flaw::StaleIngest(name) => write!(f, "the write {name} was begun and never ended"),
-            Flaw::StaleLease(name) => write!(f, "the lease {name} of an earlier fill is there"),
-        }
-    }
-}
-
-/// What is wrong, and with which image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The image that it was found for; none where it concerns the store alone.
-    pub image: Option<Name>,
-    /// What.
-    pub flaw: Flaw,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.image {
-            Some(name) => write!(f, "{name}: {}", self.flaw),
-            None => write!(f, "{}", self.flaw),
-        }
-    }
-}
+use super::desired::{Desired, REFERS};
+use super::differences::{differences, stale};
+use super::resolved::{self, Resolved};
+use super::{Fault, Flaw, Inventory, Wanted};
+use crate::error::{Error, Result};
+use crate::host::containerd::{Labels, Target};
+use crate::host::failure::{Class, Failure};
+use crate::host::oci::{Digest, Document, Platform};
 
 /// How a judge reaches what an inventory does not hold.
 pub trait Judged {
@@ -116,6 +27,143 @@ pub fn judge(
     wanted: &[Wanted],
     platform: &Platform,
 ) -> Result<Vec<Fault>> {
-    let _ = (inventory, files, wanted, platform);
-    Err(crate::error::Error::host("judge a container store"))
+    let mut faults = Vec::new();
+    let mut images = Vec::new();
+    for wanted in wanted {
+        match image(inventory, files, wanted, platform)? {
+            Ok(image) => images.push(image),
+            Err(flaw) => faults.push(Fault {
+                image: Some(wanted.name.clone()),
+                flaw,
+            }),
+        }
+    }
+    let kept = |image: &Resolved| {
+        let record = (inventory.content.iter()).find(|c| c.digest == image.manifest.digest);
+        record.is_some_and(|record| keeps_layers(&record.labels, image))
+    };
+    let numbered = images.iter().enumerate();
+    let desired = Desired::of(numbered.map(|(number, image)| (number, image, kept(image))));
+    for (users, flaw) in differences(&desired, inventory, &mut |digest| files.size(digest))? {
+        faults.extend(users.iter().filter_map(|number| {
+            Some(Fault {
+                image: Some(images.get(*number)?.wanted.name.clone()),
+                flaw: flaw.clone(),
+            })
+        }));
+    }
+    faults.extend(
+        stale(inventory)
+            .into_iter()
+            .map(|flaw| Fault { image: None, flaw }),
+    );
+    Ok(faults)
+}
+
+/// Whether a manifest's record keeps one of its layers from being collected.
+fn keeps_layers(labels: &Labels, image: &Resolved) -> bool {
+    let layer =
+        |value: &str| (image.layers.iter()).any(|layer| layer.blob.digest.as_str() == value);
+    (labels.iter()).any(|(key, value)| key.starts_with(REFERS) && layer(value))
+}
+
+/// The image that is recorded under a wanted name, read from the store's files.
+pub(super) fn image(
+    inventory: &Inventory,
+    files: &mut dyn Judged,
+    wanted: &Wanted,
+    platform: &Platform,
+) -> Result<std::result::Result<Resolved, Flaw>> {
+    let name = &wanted.name;
+    let asked = (name.tagged()).or_else(|| Some(name.digested(name.digest()?)));
+    let asked = asked.unwrap_or_else(|| name.to_string());
+    let record = inventory.images.iter().find(|image| image.name == asked);
+    let target = match (record, name.digest()) {
+        (Some(record), Some(pin)) if record.target.digest != *pin => {
+            return Ok(Err(Flaw::OtherTarget(asked)));
+        }
+        (Some(record), _) => &record.target,
+        (None, _) => return Ok(Err(Flaw::NoRecord(asked))),
+    };
+    let mut read = |digest: &Digest| document(files, digest);
+    Ok(match read(&target.digest)? {
+        Ok(bytes) => {
+            let found = follow(&bytes, target, wanted, platform, &mut read)?;
+            found.map_err(|why| why.flaw(&target.digest))
+        }
+        Err(flaw) => Err(flaw),
+    })
+}
+
+/// Why an image's documents cannot be followed: a flaw, or a failure of one of them.
+enum Why {
+    Flaw(Flaw),
+    Failure(Failure),
+}
+
+impl Why {
+    fn flaw(self, digest: &Digest) -> Flaw {
+        match self {
+            Why::Flaw(flaw) => flaw,
+            Why::Failure(failure) if failure.class == Class::Platform => {
+                Flaw::Platform(failure.error.one_line())
+            }
+            Why::Failure(failure) => Flaw::Document(digest.clone(), failure.error.one_line()),
+        }
+    }
+}
+
+/// A document's bytes, or the flaw that keeps them from being read.
+type Read = Result<std::result::Result<Vec<u8>, Flaw>>;
+
+fn follow(
+    bytes: &[u8],
+    target: &Target,
+    wanted: &Wanted,
+    platform: &Platform,
+    read: &mut dyn FnMut(&Digest) -> Read,
+) -> Result<std::result::Result<Resolved, Why>> {
+    let mut fetch = |digest: &Digest| Ok::<_, Error>(read(digest)?.map_err(Why::Flaw));
+    let steps = || {
+        let (own, document) = resolved::read(bytes, &target.digest, &target.media_type)?;
+        let child = match &document {
+            Document::Index(children) => {
+                Some(resolved::choose(children, platform)?.manifest.clone())
+            }
+            Document::Manifest(_) => None,
+        };
+        Ok::<_, Failure>((own, document, child))
+    };
+    let (own, document, child) = match steps() {
+        Ok(read) => read,
+        Err(failure) => return Ok(Err(Why::Failure(failure))),
+    };
+    let (descriptor, document) = match child {
+        None => (own.clone(), document),
+        Some(child) => match fetch(&child.digest)? {
+            Err(why) => return Ok(Err(why)),
+            Ok(bytes) => match resolved::read(&bytes, &child.digest, &child.media_type) {
+                Err(failure) => return Ok(Err(Why::Failure(failure))),
+                Ok(read) => read,
+            },
+        },
+    };
+    let Document::Manifest(manifest) = document else {
+        let why = "it is an index within an index".to_owned();
+        return Ok(Err(Why::Flaw(Flaw::Document(descriptor.digest, why))));
+    };
+    let config = match fetch(&manifest.config.digest)? {
+        Err(why) => return Ok(Err(why)),
+        Ok(bytes) => bytes,
+    };
+    let image = resolved::assemble(wanted, own, (descriptor, manifest), &config, platform);
+    Ok(image.map_err(Why::Failure))
+}
+
+fn document(files: &mut dyn Judged, digest: &Digest) -> Read {
+    Ok(match files.document(digest)? {
+        None => Err(Flaw::NoFile(digest.clone())),
+        Some(bytes) if Digest::of(&bytes) != *digest => Err(Flaw::Content(digest.clone())),
+        Some(bytes) => Ok(bytes),
+    })
 }

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::host::containerd::{Content, Image, Snapshot};
+use crate::error::Result;
+use crate::host::containerd::{Containerd, Content, Image, Snapshot};
 
 /// Everything of one namespace. A plain value: judging it needs no daemon.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,4 +22,18 @@ pub struct Inventory {
     pub leases: Vec<String>,
     /// Writes that were begun and not ended.
     pub ingests: Vec<String>,
+}
+
+impl Inventory {
+    /// Asks a running daemon for everything.
+    pub fn ask(containerd: &dyn Containerd) -> Result<Self> {
+        Ok(Self {
+            images: containerd.images()?,
+            content: containerd.content()?,
+            snapshots: containerd.snapshots()?,
+            directories: BTreeMap::new(),
+            leases: containerd.leases()?,
+            ingests: containerd.ingests()?,
+        })
+    }
 }

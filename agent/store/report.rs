@@ -1,6 +1,7 @@
 //! What is told while a store is filled, and afterwards.
 //! It is separate because bars, lines and tables are made of it elsewhere.
 
+use super::resolved::Resolved;
 use crate::host::failure::Failure;
 use crate::host::oci::{Digest, Name};
 
@@ -142,6 +143,31 @@ pub struct ImageReport {
     pub outcome: Result<(), Failure>,
 }
 
+impl ImageReport {
+    /// An image of which nothing is known yet.
+    pub(super) fn begun(name: &Name) -> Self {
+        Self {
+            name: name.clone(),
+            digest: name.digest().cloned(),
+            id: None,
+            size: 0,
+            layers: 0,
+            shared: 0,
+            present: 0,
+            seconds: 0.0,
+            outcome: Ok(()),
+        }
+    }
+
+    /// Takes over what the image's documents say.
+    pub(super) fn describe(&mut self, image: &Resolved) {
+        self.digest = Some(image.target.digest.clone());
+        self.id = Some(image.config.digest.clone());
+        self.size = image.size();
+        self.layers = image.layers.len();
+    }
+}
+
 /// What became of all.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -163,5 +189,16 @@ impl Report {
         self.images
             .iter()
             .filter_map(|image| Some((image, image.outcome.as_ref().err()?)))
+    }
+}
+
+impl Report {
+    /// Adds another fill's.
+    pub fn join(&mut self, other: Report) {
+        self.images.extend(other.images);
+        self.fetched += other.fetched;
+        self.written += other.written;
+        self.requests += other.requests;
+        self.phases.extend(other.phases);
     }
 }

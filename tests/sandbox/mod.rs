@@ -8,6 +8,7 @@
 )]
 
 mod apt;
+mod beside;
 mod dnf;
 mod exec;
 mod harden;

@@ -1,82 +1,101 @@
-//! containerd itself: that all three generations run here, and what our client and our daemon do with them.
-//! Separate because it needs neither a registry nor an image: metadata only.
+//! containerd itself: what our client and our daemon do with all three generations.
+//! Separate because it needs neither a registry nor a real image.
 
-use crate::support::generations::{Daemon, Generation, Options};
-use crate::support::machine::sources;
+mod chroot;
+mod content;
+mod facts;
+mod images;
+mod overlay;
+mod refused;
+mod rig;
+mod service;
+mod snapshots;
+mod standalone;
 
-#[test]
-fn all_generations_run_with_and_without_cri() {
-    for generation in Generation::ALL {
-        for cri in [false, true] {
-            let options = Options {
-                cri,
-                ..Options::default()
-            };
-            let daemon = Daemon::start_with(generation, &options).unwrap();
-            let plugins = daemon.ctr_ok(&["plugins", "ls"]).unwrap();
-            let state = |name: &str| {
-                let line = plugins.lines().find(|line| line.contains(name));
-                line.map(|line| line.split_whitespace().last().unwrap().to_owned())
-            };
-            assert_eq!(state(" overlayfs ").as_deref(), Some("ok"), "{plugins}");
-            assert_eq!(state(" cri ").is_some(), cri, "{plugins}");
-            if cri {
-                assert_eq!(state(" cri ").as_deref(), Some("ok"), "{}", daemon.log());
-            }
-            let version = daemon.ctr_ok(&["version"]).unwrap();
-            assert!(version.contains(generation.name()), "{version}");
-            assert!(
-                daemon
-                    .root()
-                    .join("io.containerd.metadata.v1.bolt")
-                    .exists()
-            );
-            daemon.stop().unwrap();
-        }
-    }
-}
+use crate::support::generations::{Daemon, Generation};
+use nodeagent::host::containerd::{Client, Containerd, Facts, Image, Labels, Target};
+use nodeagent::host::oci::{Descriptor, Digest};
+use std::path::PathBuf;
 
-#[test]
-fn a_daemon_is_reached_by_its_own_tool_and_ends_when_dropped() {
+/// kubelet's.
+const NAMESPACE: &str = "k8s.io";
+
+/// Runs a test on a daemon of each generation.
+fn each(test: impl Fn(&Daemon, Client)) {
     for generation in Generation::ALL {
         let daemon = Daemon::start(generation).unwrap();
-        assert_eq!(daemon.generation(), generation);
-        assert!(generation.programs().unwrap().shim.exists());
-        let process = std::path::PathBuf::from(format!("/proc/{}", daemon.id()));
-        assert!(process.exists());
-        assert_eq!(daemon.ctr_ok(&["images", "ls", "-q"]).unwrap(), "");
-        let refused = daemon.ctr_ok(&["snapshots", "info", "no-such-snapshot"]);
-        assert!(
-            refused.is_err() || generation == Generation::V16,
-            "{refused:?}"
-        );
-        drop(daemon);
-        assert!(!process.exists());
+        let client = Client::connect(&daemon.socket(), NAMESPACE).unwrap();
+        client.make_namespace().unwrap();
+        test(&daemon, client);
+        daemon.stop().unwrap();
     }
-    let broken = Options {
-        config: "[".to_owned(),
-        ..Options::default()
-    };
-    let error = Daemon::start_with(Generation::V2, &broken).unwrap_err();
-    assert!(
-        error.contains("it ended with") && error.contains("toml"),
-        "{error}"
-    );
 }
 
-#[test]
-fn another_suite_is_read_from_the_hosts_own_archive() {
-    let lines = "deb [arch=amd64] http://a.example/debian bookworm main\n\
-                 deb http://a.example/debian-security bookworm-security main\n";
-    assert_eq!(
-        sources::suite_of_lines(lines, "sid"),
-        "deb [arch=amd64] http://a.example/debian sid main\n"
-    );
-    let stanzas = "Types: deb\nURIs: http://a.example/debian\nSuites: bookworm bookworm-updates\n\
-                   Components: main\n\nTypes: deb\nURIs: http://a.example/debian-security\n\
-                   Suites: bookworm-security\nComponents: main\n\n";
-    assert_eq!(
-        sources::suite_of_stanzas(stanzas, "sid"),
-        "Types: deb\nURIs: http://a.example/debian\nSuites: sid\nComponents: main\n\n"
-    );
+/// Runs a test with the daemon program of each generation.
+fn each_program(test: impl Fn(Generation, &str)) {
+    for generation in Generation::ALL {
+        let program = generation.programs().unwrap().containerd;
+        test(generation, program.to_str().unwrap());
+    }
+}
+
+fn labels(all: &[(&str, &str)]) -> Labels {
+    let owned = all
+        .iter()
+        .map(|(name, value)| ((*name).into(), (*value).into()));
+    owned.collect()
+}
+
+fn descriptor(bytes: &[u8]) -> Descriptor {
+    Descriptor {
+        media_type: "application/vnd.oci.image.layer.v1.tar".to_owned(),
+        digest: Digest::of(bytes),
+        size: bytes.len() as u64,
+    }
+}
+
+fn file(facts: &Facts, digest: &Digest) -> PathBuf {
+    facts.content.join("blobs/sha256").join(digest.hex())
+}
+
+fn place(client: &Client, bytes: &[u8]) -> Descriptor {
+    let blob = descriptor(bytes);
+    let path = file(&client.facts().unwrap(), &blob.digest);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, bytes).unwrap();
+    blob
+}
+
+fn image(name: &str, target: &Descriptor, more: &[(&str, &str)]) -> Image {
+    Image {
+        name: name.to_owned(),
+        target: Target {
+            media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+            digest: target.digest.clone(),
+            size: target.size,
+        },
+        labels: labels(more),
+    }
+}
+
+fn digests(client: &Client) -> Vec<Digest> {
+    let mut all: Vec<_> = client
+        .content()
+        .unwrap()
+        .into_iter()
+        .map(|blob| blob.digest)
+        .collect();
+    all.sort();
+    all
+}
+
+fn names(client: &Client) -> Vec<String> {
+    let mut all: Vec<_> = client
+        .snapshots()
+        .unwrap()
+        .into_iter()
+        .map(|snapshot| snapshot.name)
+        .collect();
+    all.sort();
+    all
 }

@@ -7,5 +7,12 @@
     reason = "tests touch their own temporary trees directly"
 )]
 
+mod accept;
 mod daemon;
+mod fill;
+mod image_archive;
+mod layer;
+mod offline;
+mod registry;
 mod sets;
+mod tarball;

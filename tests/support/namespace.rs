@@ -6,10 +6,13 @@ use nix::sched::{CloneFlags, unshare};
 
 /// Runs a test in a thread with its own network, and its own mounts of which none reaches the machine.
 pub(crate) fn in_namespaces<T: Send>(test: impl FnOnce() -> T + Send) -> T {
+    own(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS, test)
+}
+
+fn own<T: Send>(what: CloneFlags, test: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
-                .expect("own namespaces need root");
+            unshare(what).expect("own namespaces need root");
             let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
             mount(None::<&str>, "/", None::<&str>, private, None::<&str>)
                 .expect("mounts become private");
@@ -19,6 +22,11 @@ pub(crate) fn in_namespaces<T: Send>(test: impl FnOnce() -> T + Send) -> T {
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+/// Runs a test in a thread with its own mounts, of which none reaches the machine; the network is the machine's.
+pub(crate) fn in_namespaces_of_mounts<T: Send>(test: impl FnOnce() -> T + Send) -> T {
+    own(CloneFlags::CLONE_NEWNS, test)
 }
 
 /// Binds one directory or file over another.

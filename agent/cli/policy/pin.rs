@@ -68,6 +68,7 @@ pub(super) fn run(args: &PinArgs, io: &mut Io<'_>) -> Result<Exit> {
         plain_http: args.plain_http.clone(),
         ca: args.ca.clone(),
         auth_file: args.auth_file.clone(),
+        ..Access::default()
     })?;
     let pinned = all(registries.digests(&images), images.len())?;
     match &args.output {

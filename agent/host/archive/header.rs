@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::bad;
 
 /// Archives are made of blocks of this size.
-pub(super) const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 
 /// The fields of a header that matter here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,12 +53,13 @@ impl Header {
     }
 }
 
-fn field(block: &[u8; BLOCK], range: Range<usize>) -> &[u8] {
+/// Some bytes of a header.
+pub(crate) fn field(block: &[u8; BLOCK], range: Range<usize>) -> &[u8] {
     block.get(range).unwrap_or_default()
 }
 
 /// What stands before the first zero byte.
-pub(super) fn text(bytes: &[u8]) -> &[u8] {
+pub(crate) fn text(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
@@ -91,17 +92,9 @@ fn number(bytes: &[u8]) -> io::Result<u64> {
 }
 
 /// The sum of all bytes, the checksum's own read as blanks.
-fn checksum(block: &[u8; BLOCK]) -> u64 {
-    let bytes = block.iter().enumerate();
-    bytes
-        .map(|(at, byte)| {
-            if (148..156).contains(&at) {
-                32
-            } else {
-                u64::from(*byte)
-            }
-        })
-        .sum()
+pub(crate) fn checksum(block: &[u8; BLOCK]) -> u64 {
+    let sum = |bytes: &[u8]| bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+    sum(block) - sum(field(block, 148..156)) + 8 * 32
 }
 
 #[cfg(test)]

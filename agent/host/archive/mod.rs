@@ -2,9 +2,9 @@
 //! They are separate because they are untrusted input, and because no reader of tar that we know bounds what its
 //! extension records may take of memory.
 
-mod header;
+pub(crate) mod header;
 mod names;
-mod pax;
+pub(crate) mod pax;
 mod tar;
 
 use std::io::{self, Read};
@@ -40,8 +40,8 @@ impl Packing {
         }
     }
 
-    /// What the first bytes tell.
-    fn of_magic(head: &[u8]) -> Self {
+    /// What the first four bytes tell; what is not known is taken as not packed.
+    pub fn of_magic(head: &[u8]) -> Self {
         match head {
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,

@@ -18,15 +18,9 @@ pub(super) struct Pax {
 
 impl Pax {
     /// Adds the records of one extended header.
-    pub(super) fn read(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let (record, rest) =
-                split(bytes).ok_or_else(|| bad("a PAX record has a wrong length"))?;
-            bytes = rest;
-            let at = record.iter().position(|byte| *byte == b'=');
-            let (key, value) = at
-                .and_then(|at| Some((record.get(..at)?, record.get(at + 1..)?)))
-                .ok_or_else(|| bad("a PAX record has no value"))?;
+    pub(super) fn read(&mut self, bytes: &[u8]) -> io::Result<()> {
+        for record in records(bytes) {
+            let (key, value) = record?;
             self.add(key, value)?;
         }
         Ok(())
@@ -53,6 +47,23 @@ impl Pax {
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// The records of one extended header, as key and value; it ends with the first that cannot be read.
+pub(crate) fn records(bytes: &[u8]) -> impl Iterator<Item = io::Result<(&[u8], &[u8])>> {
+    let mut left = Some(bytes);
+    std::iter::from_fn(move || {
+        let bytes = left.take().filter(|bytes| !bytes.is_empty())?;
+        let Some((record, rest)) = split(bytes) else {
+            return Some(Err(bad("a PAX record has a wrong length")));
+        };
+        let at = record.iter().position(|byte| *byte == b'=');
+        let pair = at.and_then(|at| Some((record.get(..at)?, record.get(at + 1..)?)));
+        if pair.is_some() {
+            left = Some(rest);
+        }
+        Some(pair.ok_or_else(|| bad("a PAX record has no value")))
+    })
 }
 
 /// The first record without its length and line end, and what follows it.

@@ -131,6 +131,17 @@ impl<R: Read> Tar<R> {
         Ok(None)
     }
 
+    /// What is read from.
+    pub fn source(&mut self) -> &mut R {
+        &mut self.from
+    }
+
+    /// Says that the caller passes over what is left of the present entry's content on the source itself; how many bytes
+    /// that are.
+    pub fn pass(&mut self) -> u64 {
+        std::mem::take(&mut self.left)
+    }
+
     fn entry(
         &mut self,
         header: &Header,

@@ -1,14 +1,44 @@
 //! containerd's metadata over gRPC: content, snapshots, images, leases. Bytes of layers do not pass here unless they must.
 //! It is separate because it is the seam that tests make fail, and because nothing else knows containerd's protocol.
 
+mod client;
+mod config;
+pub mod find;
+mod premises;
+mod standalone;
+
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::failure::{Class, Failure};
 use super::oci::{Descriptor, Digest};
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+pub use client::Client;
+pub use premises::carries_snapshots;
+pub use standalone::{Standalone, Start, UNIT};
+
+/// The class of an error that a call ended with: no room, what a reader said, or the store's own fault.
+pub fn class(error: &Error) -> Class {
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            let inner = io
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<Failure>());
+            return match (inner, io.kind()) {
+                (Some(failure), _) => failure.class,
+                (_, ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => Class::DiskFull,
+                _ => Class::Store,
+            };
+        }
+        next = cause.source();
+    }
+    Class::Store
+}
 
 /// Labels of a record.
 pub type Labels = BTreeMap<String, String>;

@@ -28,6 +28,10 @@ use crate::error::{Context as _, Error, Result};
 pub(super) const SUPERVISE: &str = "supervise";
 /// The second step's name.
 const ENTER: &str = "enter";
+/// The first step of a program that is asked to end before anything is killed; it goes on as `ENTER_KEPT`.
+pub(super) const KEEP: &str = "keep";
+/// The second step of such a program.
+const ENTER_KEPT: &str = "enter-kept";
 /// Stands for "no tree" in the arguments.
 pub(super) const NO_TREE: &str = "-";
 /// Exit code of a step that failed before the program ran; only with `MARK` on standard error.
@@ -37,6 +41,8 @@ const MARK: &str = "nodeagent-child: ";
 
 /// What a step was told.
 struct Step<'a> {
+    /// The program is asked to end before anything is killed.
+    kept: bool,
     parent: i32,
     tree: Option<&'a Path>,
     argv: &'a [OsString],
@@ -77,14 +83,16 @@ fn step(args: &[OsString]) -> Result<i32> {
         return Err(usage());
     };
     let parent = parent.to_str().and_then(|p| p.parse().ok());
+    let name = name.to_str();
     let step = Step {
+        kept: matches!(name, Some(KEEP | ENTER_KEPT)),
         parent: parent.ok_or_else(usage)?,
         tree: (tree != NO_TREE).then(|| Path::new(tree)),
         argv,
     };
-    match name.to_str() {
-        Some(SUPERVISE) => supervise(&step),
-        Some(ENTER) => enter(&step),
+    match name {
+        Some(SUPERVISE | KEEP) => supervise(&step),
+        Some(ENTER | ENTER_KEPT) => enter(&step),
         _ => Err(usage()),
     }
 }
@@ -118,14 +126,16 @@ fn supervise(step: &Step<'_>) -> Result<i32> {
     } else {
         set_child_subreaper(true).context(|| "become a subreaper")?;
     }
+    let next = if step.kept { ENTER_KEPT } else { ENTER };
     let program = Command::new("/proc/self/exe")
         .arg0("nodeagent")
-        .args([CHILD, ENTER, &getpid().to_string()])
+        .args([CHILD, next, &getpid().to_string()])
         .arg(step.tree.map_or(OsStr::new(NO_TREE), Path::as_os_str))
         .args(step.argv)
         .spawn()
         .context(|| "start the second step (is /proc mounted?)")?;
-    kill::wait_and_kill_rest(Pid::from_raw(program.id().cast_signed()), &signals)
+    let program = Pid::from_raw(program.id().cast_signed());
+    kill::wait_and_kill_rest(program, &signals, step.kept)
 }
 
 fn enter(step: &Step<'_>) -> Result<i32> {
@@ -136,9 +146,14 @@ fn enter(step: &Step<'_>) -> Result<i32> {
     // Without a terminal nothing can stop to ask a question there.
     setsid().context(|| "begin a session")?;
     umask(Mode::from_bits_truncate(0o022));
-    SigSet::empty()
+    // The init of a PID namespace gets no signal that it does not wait for; its program starts with none blocked.
+    let blocked = match step.tree {
+        Some(_) if step.kept => watched(),
+        _ => SigSet::empty(),
+    };
+    blocked
         .thread_set_mask()
-        .context(|| "unblock signals")?;
+        .context(|| "set the blocked signals")?;
     let Some(tree) = step.tree else {
         if getppid().as_raw() != step.parent {
             return Err(Error::host("the parent is gone"));
@@ -150,7 +165,11 @@ fn enter(step: &Step<'_>) -> Result<i32> {
     let env = tree::enter(tree)?;
     let started = Command::new(program).args(args).envs(env).spawn();
     let child = started.map_err(|error| not_started(program, error))?;
-    kill::reap_until(Pid::from_raw(child.id().cast_signed()))
+    let child = Pid::from_raw(child.id().cast_signed());
+    if step.kept {
+        return kill::pass_on_until(child, &blocked);
+    }
+    kill::reap_until(child)
 }
 
 /// Inside a PID namespace getppid() is 0 whether the parent lives or not, but the /proc from outside knows.

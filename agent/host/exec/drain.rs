@@ -102,7 +102,7 @@ fn take(from: &mut impl Read, into: &mut Vec<u8>) -> nix::Result<bool> {
     }
 }
 
-fn keep_last(bytes: &mut Vec<u8>, most: usize) {
+pub(super) fn keep_last(bytes: &mut Vec<u8>, most: usize) {
     if let Some(over) = bytes.len().checked_sub(most) {
         bytes.drain(..over);
     }

@@ -21,17 +21,55 @@ pub fn kill_self() {
     }
 }
 
+/// How long a program that was asked to end may take before it is killed.
+const ASKED: Duration = Duration::from_secs(300);
+
 /// Waits until the program ends or a signal asks to stop, then kills everything below us. Returns the exit code.
-pub(super) fn wait_and_kill_rest(program: Pid, signals: &SigSet) -> Result<i32> {
+/// A program that is `kept` is asked to end first.
+pub(super) fn wait_and_kill_rest(program: Pid, signals: &SigSet, kept: bool) -> Result<i32> {
     let mut ended = None;
     while ended.is_none() {
         match signals.wait().context(|| "wait for a signal")? {
             Signal::SIGCHLD => ended = reap(program)?,
+            signal if kept => ended = Some(ask(program)?.unwrap_or(128 + signal as i32)),
             signal => ended = Some(128 + signal as i32),
         }
     }
     kill_rest()?;
     Ok(ended.unwrap_or_default())
+}
+
+/// Asks the program to end and waits; none when it does not.
+fn ask(program: Pid) -> Result<Option<i32>> {
+    let begun = Instant::now();
+    match kill(program, Signal::SIGTERM) {
+        Ok(()) | Err(Errno::ESRCH) => {}
+        Err(errno) => return Err(errno).context(|| format!("end process {program}")),
+    }
+    while begun.elapsed() < ASKED {
+        if let Some(code) = reap(program)? {
+            return Ok(Some(code));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(None)
+}
+
+/// As the init of a PID namespace: as [`reap_until`], and what asks us to end is passed on to the program.
+pub(super) fn pass_on_until(program: Pid, signals: &SigSet) -> Result<i32> {
+    loop {
+        match signals.wait().context(|| "wait for a signal")? {
+            Signal::SIGCHLD => {
+                if let Some(code) = reap(program)? {
+                    return Ok(code);
+                }
+            }
+            _ => match kill(program, Signal::SIGTERM) {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(errno) => return Err(errno).context(|| "end the program"),
+            },
+        }
+    }
 }
 
 /// As the init of a PID namespace: reaps orphans until the program ends; our own end kills the rest.

@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid};
 
 use super::drain::{Drained, drain};
-use super::{CHILD, Cmd, Exec, Output, PATH, child};
+use super::{CHILD, Cmd, Exec, Output, PATH, Running, child};
 use crate::error::{Context as _, Error, Result};
 
 /// How long a supervisor may take to kill everything below it before it is killed itself.
@@ -44,7 +44,7 @@ impl LiveExec {
         }
     }
 
-    fn spawn(&self, cmd: &Cmd) -> Result<Child> {
+    fn spawn(&self, cmd: &Cmd, step: &str, output: Stdio) -> Result<Child> {
         // A file and not a pipe: nothing to feed while draining, and a child that reads none of it blocks nobody.
         let mut input = std::fs::File::from(
             memfd_create("input", MFdFlags::MFD_CLOEXEC).context(|| "make its input")?,
@@ -54,7 +54,7 @@ impl LiveExec {
         let tree = self.tree.as_deref().unwrap_or(Path::new(child::NO_TREE));
         Command::new(&self.program)
             .arg0("nodeagent")
-            .args([CHILD, child::SUPERVISE, &getpid().to_string()])
+            .args([CHILD, step, &getpid().to_string()])
             .arg(tree)
             .args(&cmd.argv)
             .env_clear()
@@ -64,7 +64,7 @@ impl LiveExec {
             // A ^C on our terminal stops us between two steps; it must not reach a package manager half-way.
             .process_group(0)
             .stdin(Stdio::from(input))
-            .stdout(Stdio::piped())
+            .stdout(output)
             .stderr(Stdio::piped())
             .spawn()
             .context(|| format!("start {}", self.program.display()))
@@ -78,7 +78,9 @@ impl Exec for LiveExec {
             return Err(Error::host("run a command without a program"));
         }
         let deadline = Instant::now() + cmd.timeout;
-        let mut supervisor = self.spawn(cmd).context(doing)?;
+        let mut supervisor = self
+            .spawn(cmd, child::SUPERVISE, Stdio::piped())
+            .context(doing)?;
         let (Some(out), Some(err)) = (supervisor.stdout.take(), supervisor.stderr.take()) else {
             return Err(Error::host(doing()).because("its output is not connected"));
         };
@@ -103,6 +105,16 @@ impl Exec for LiveExec {
             stdout: all.stdout,
             stderr: all.stderr,
         })
+    }
+
+    fn start(&self, cmd: &Cmd) -> Result<Running> {
+        let doing = || format!("start '{}'", cmd.brief());
+        if cmd.argv.is_empty() {
+            return Err(Error::host("start a command without a program"));
+        }
+        let started = self.spawn(cmd, child::KEEP, Stdio::null());
+        let supervisor = started.context(doing)?;
+        Ok(Running::new(cmd, supervisor, self.tree.as_deref()))
     }
 }
 

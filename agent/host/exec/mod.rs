@@ -5,16 +5,18 @@ mod child;
 mod drain;
 mod kill;
 mod live;
+mod running;
 mod shim;
 mod tree;
 
 use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 pub use child::child_main;
 pub use kill::kill_self;
 pub use live::LiveExec;
+pub use running::Running;
 
 /// The PATH of every child; nothing is taken from our own environment.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -107,4 +109,11 @@ impl Output {
 pub trait Exec {
     /// Runs and waits. An exit code other than 0 is not an error here; not being able to run is.
     fn run(&self, cmd: &Cmd) -> Result<Output>;
+
+    /// Starts a program that runs beside us until it is stopped, dropped, or the thread that started it ends. Its time
+    /// limit is how long it may take to end when it is asked to; what it writes to standard output is dropped.
+    fn start(&self, cmd: &Cmd) -> Result<Running> {
+        let doing = format!("start '{}' beside us", cmd.brief());
+        Err(Error::host(doing).because("only programs that end are run here"))
+    }
 }

@@ -6,7 +6,6 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use oci_distribution::secrets::RegistryAuth;
 use serde::Deserialize;
 
 use crate::error::{Context as _, Error, Result};
@@ -19,10 +18,89 @@ const DOCKER_HUB: [&str; 4] = [
     "registry.hub.docker.com",
 ];
 
+/// How one registry is logged in to.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) enum Login {
+    /// Without a login.
+    #[default]
+    Anonymous,
+    /// Name and password; Harbor's robot accounts (`robot$name`) are such, too.
+    Basic(String, String),
+    /// A refresh token, for which the token endpoint gives access tokens.
+    Identity(String),
+    /// An access token that is sent as it is.
+    Bearer(String),
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Login::Anonymous => "Anonymous",
+            Login::Basic(..) => "Basic",
+            Login::Identity(_) => "Identity",
+            Login::Bearer(_) => "Bearer",
+        })
+    }
+}
+
+impl Login {
+    /// `Basic …`, as a header holds it.
+    pub(super) fn basic(name: &str, password: &str) -> String {
+        format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
+    }
+}
+
+/// A login as files write it; the most special of what is there counts.
+#[derive(Default, Deserialize)]
+pub(super) struct Written {
+    /// Base64 of `NAME:PASSWORD`.
+    pub(super) auth: Option<String>,
+    /// Its parts.
+    pub(super) username: Option<String>,
+    /// Its parts.
+    pub(super) password: Option<String>,
+    /// A refresh token: `identitytoken` for docker, `identity_token` for RKE2.
+    #[serde(alias = "identity_token")]
+    pub(super) identitytoken: Option<String>,
+    /// An access token: `registrytoken` for docker, `token` for RKE2.
+    #[serde(alias = "token")]
+    pub(super) registrytoken: Option<String>,
+}
+
+impl Written {
+    /// None where the file keeps it elsewhere, in a credential helper.
+    pub(super) fn read(self) -> Result<Option<Login>> {
+        let filled = |value: Option<String>| value.filter(|text| !text.is_empty());
+        if let Some(token) = filled(self.registrytoken) {
+            return Ok(Some(Login::Bearer(token)));
+        }
+        if let Some(token) = filled(self.identitytoken) {
+            return Ok(Some(Login::Identity(token)));
+        }
+        if let (Some(name), Some(password)) = (self.username, self.password) {
+            return Ok(Some(Login::Basic(name, password)));
+        }
+        let Some(auth) = filled(self.auth) else {
+            return Ok(None);
+        };
+        let wrong = || {
+            Error::usage("`auth` is not base64 of NAME:PASSWORD").hint(
+                "`docker login`, `podman login --authfile` and `skopeo login --authfile` write it",
+            )
+        };
+        let bytes = STANDARD.decode(auth).map_err(|_| wrong())?;
+        let text = String::from_utf8(bytes).map_err(|_| wrong())?;
+        let (name, password) = text.split_once(':').ok_or_else(wrong)?;
+        // docker pads the password with zero bytes when it is short.
+        let password = password.trim_end_matches('\0');
+        Ok(Some(Login::Basic(name.to_owned(), password.to_owned())))
+    }
+}
+
 /// Logins by registry.
 #[derive(Clone, Default)]
 pub(super) struct Logins {
-    by_host: BTreeMap<String, RegistryAuth>,
+    by_host: BTreeMap<String, Login>,
 }
 
 impl fmt::Debug for Logins {
@@ -34,15 +112,7 @@ impl fmt::Debug for Logins {
 #[derive(Deserialize)]
 struct Config {
     #[serde(default)]
-    auths: BTreeMap<String, Login>,
-}
-
-#[derive(Deserialize)]
-struct Login {
-    auth: Option<String>,
-    username: Option<String>,
-    password: Option<String>,
-    registrytoken: Option<String>,
+    auths: BTreeMap<String, Written>,
 }
 
 impl Logins {
@@ -64,36 +134,9 @@ impl Logins {
     }
 
     /// The login of a registry.
-    pub(super) fn of(&self, host: &str) -> RegistryAuth {
+    pub(super) fn of(&self, host: &str) -> Login {
         let found = self.by_host.get(&bare(host)).cloned();
-        found.unwrap_or(RegistryAuth::Anonymous)
-    }
-}
-
-impl Login {
-    /// None where the file keeps it elsewhere, in a credential helper.
-    fn read(self) -> Result<Option<RegistryAuth>> {
-        if let Some(token) = self.registrytoken {
-            return Ok(Some(RegistryAuth::Bearer(token)));
-        }
-        if let (Some(name), Some(password)) = (self.username, self.password) {
-            return Ok(Some(RegistryAuth::Basic(name, password)));
-        }
-        let Some(auth) = self.auth.filter(|auth| !auth.is_empty()) else {
-            return Ok(None);
-        };
-        let wrong = || {
-            Error::usage("`auth` is not base64 of NAME:PASSWORD").hint(
-                "`docker login`, `podman login --authfile` and `skopeo login --authfile` write it",
-            )
-        };
-        let bytes = STANDARD.decode(auth).map_err(|_| wrong())?;
-        let text = String::from_utf8(bytes).map_err(|_| wrong())?;
-        let (name, password) = text.split_once(':').ok_or_else(wrong)?;
-        Ok(Some(RegistryAuth::Basic(
-            name.to_owned(),
-            password.to_owned(),
-        )))
+        found.unwrap_or_default()
     }
 }
 
@@ -117,21 +160,26 @@ mod tests {
         let file = br#"{"credsStore": "x", "auths": {
             "https://index.docker.io/v1/": {"auth": "YTpi"},
             "r.example:5000": {"username": "u", "password": "p:q"},
+            "h.example": {"auth": "cm9ib3QkY2k6cw=="},
+            "i.example": {"auth": "PHRva2VuPjo=", "identitytoken": "i"},
             "t.example": {"registrytoken": "t"}, "helped.example": {}}}"#;
         let logins = Logins::parse(file).unwrap();
-        let basic = |a: &str, b: &str| RegistryAuth::Basic(a.to_owned(), b.to_owned());
+        let basic = |a: &str, b: &str| Login::Basic(a.to_owned(), b.to_owned());
         let table = [
             ("docker.io", basic("a", "b")),
             ("index.docker.io", basic("a", "b")),
+            ("registry-1.docker.io", basic("a", "b")),
             ("r.example:5000", basic("u", "p:q")),
-            ("r.example", RegistryAuth::Anonymous),
-            ("t.example", RegistryAuth::Bearer("t".to_owned())),
-            ("helped.example", RegistryAuth::Anonymous),
+            ("r.example", Login::Anonymous),
+            ("h.example", basic("robot$ci", "s")),
+            ("i.example", Login::Identity("i".to_owned())),
+            ("t.example", Login::Bearer("t".to_owned())),
+            ("helped.example", Login::Anonymous),
         ];
         for (host, want) in table {
             assert!(logins.of(host) == want, "{host}");
         }
-        assert!(!format!("{logins:?}").contains("p:q"));
+        assert!(!format!("{logins:?}{:?}", logins.of("r.example:5000")).contains("p:q"));
     }
 
     #[test]

@@ -2,11 +2,13 @@
 //! It is separate so that neither `--root` nor a hostile symlink ever reaches a file outside (openat2(2), RESOLVE_IN_ROOT).
 
 mod fill;
+mod folder;
 mod lock;
 mod paged;
 mod place;
 mod read;
 mod remove;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -21,9 +23,11 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag};
 
+pub use folder::{Folder, FolderLock, Reading, Writing};
 pub use lock::Lock;
 pub use paged::Paged;
 pub use place::{Placed, Source, Space};
+pub use spool::Spool;
 pub use write::{Append, Attr};
 
 use crate::error::{Context as _, Error, Result};

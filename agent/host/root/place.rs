@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek as _};
 
 use nix::fcntl::{OFlag, renameat};
 use nix::sys::stat::futimens;
+use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, fstatfs};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::sys::time::TimeSpec;
 use sha2::Digest as _;
@@ -58,6 +59,8 @@ pub struct Space {
     pub free: u64,
     /// Nothing can be written.
     pub read_only: bool,
+    /// It is an overlay, which carries no other overlay's upper directory.
+    pub overlay: bool,
 }
 
 impl Root {
@@ -101,6 +104,8 @@ impl Root {
                 return Ok(Space {
                     free: stat.blocks_available().saturating_mul(stat.fragment_size()),
                     read_only: stat.flags().contains(FsFlags::ST_RDONLY),
+                    overlay: fstatfs(&fd).context(doing)?.filesystem_type()
+                        == OVERLAYFS_SUPER_MAGIC,
                 });
             }
             let Some((shorter, _)) = at.rsplit_once('/') else {

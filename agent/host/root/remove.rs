@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{OFlag, renameat};
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -71,8 +71,47 @@ fn remove_at(dir: &OwnedFd, name: &OsStr, depth: usize) -> nix::Result<()> {
     }
 }
 
+/// Removes a name and all below it, however deep: what lies deeper than descriptors reach is moved up first.
+///
+/// Unlike [`Root::remove`] it is for trees that a stranger's archive made; `dir` itself is where it is moved up to.
+pub(super) fn remove_deep(dir: &OwnedFd, name: &OsStr) -> nix::Result<()> {
+    loop {
+        match remove_at(dir, name, DEPTH) {
+            Err(Errno::ELOOP) => {}
+            other => return other,
+        }
+        let Some((above, last)) = deep(dir, name, DEPTH - 2)? else {
+            return Err(Errno::ELOOP);
+        };
+        let mut moved = name.to_owned();
+        moved.push("+");
+        renameat(&above, last.as_os_str(), dir, moved.as_os_str())?;
+        drop(above);
+        remove_deep(dir, &moved)?;
+    }
+}
+
+/// A directory that lies this much deeper, by the directory that holds it and its name there.
+fn deep(dir: &OwnedFd, name: &OsStr, depth: usize) -> nix::Result<Option<(OwnedFd, OsString)>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+    let inner = match open_here(dir, name, flags) {
+        Err(Errno::ENOTDIR | Errno::ELOOP | Errno::ENOENT) => return Ok(None),
+        other => other?,
+    };
+    for child in names(&inner)? {
+        if depth == 0 {
+            if open_here(&inner, &child, flags).is_ok() {
+                return Ok(Some((inner, child)));
+            }
+        } else if let Some(found) = deep(&inner, &child, depth - 1)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
 /// Names as they are: one that is not UTF-8 must go as well.
-fn names(dir: &OwnedFd) -> nix::Result<Vec<OsString>> {
+pub(super) fn names(dir: &OwnedFd) -> nix::Result<Vec<OsString>> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut names = Vec::new();
     for entry in Dir::openat(dir, ".", flags, Mode::empty())?.iter() {

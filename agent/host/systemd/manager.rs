@@ -10,7 +10,7 @@ use zbus::connection;
 
 use super::ask::{or_none, result_of, state_of, subscribe, unit_proxy, why_not};
 use super::proxy::{Change, ManagerProxy};
-use super::{Enablement, UnitState, Units};
+use super::{Enablement, Transient, UnitState, Units, transient};
 use crate::error::{Context as _, Error, Result};
 
 /// Where the system bus listens. The environment is not asked: this is always the system's own.
@@ -21,6 +21,13 @@ const CALL: Duration = Duration::from_secs(90);
 
 /// No job takes longer: units have their own, shorter limits.
 const JOB: Duration = Duration::from_secs(600);
+
+/// What is to be done with a unit.
+enum Job<'a> {
+    Start,
+    Stop,
+    Run(&'a Transient),
+}
 
 /// A running systemd.
 #[derive(Debug)]
@@ -137,25 +144,34 @@ impl Manager {
     }
 
     /// Queues a job and waits for its end.
-    fn job(&self, unit: &str, start: bool) -> Result<()> {
+    fn job(&self, unit: &str, job: &Job<'_>) -> Result<()> {
         let manager = self.proxy()?;
-        let job = async {
+        let exchange = async {
             // Listening begins before the job does: a short one may end before the call returns.
             let mut ended = manager.receive_job_removed().await?;
             subscribe(&manager).await?;
-            let job = if start {
-                manager.start_unit(unit, "replace").await?
-            } else {
-                manager.stop_unit(unit, "replace").await?
+            let queued = match job {
+                Job::Start => manager.start_unit(unit, "replace").await?,
+                Job::Stop => manager.stop_unit(unit, "replace").await?,
+                Job::Run(service) => {
+                    let properties = transient::properties(service);
+                    // Not in place of another one: that would be killed.
+                    let made = manager.start_transient_unit(unit, "fail", &properties, &[]);
+                    made.await?
+                }
             };
-            result_of(&job, &mut ended).await
+            result_of(&queued, &mut ended).await
         };
         let next = format!("see systemctl status {unit} and journalctl -b -u {unit}");
-        let result = self.run(job).map_err(|error| error.hint(&next))?;
+        let result = self.run(exchange).map_err(|error| error.hint(&next))?;
         if result == "done" {
             return Ok(());
         }
-        let why = self.run(why_not(&manager, unit)).unwrap_or_default();
+        let why = match job {
+            // It is forgotten as soon as it has failed.
+            Job::Run(service) => format!("its log is {}", service.log),
+            _ => self.run(why_not(&manager, unit)).unwrap_or_default(),
+        };
         Err(Error::host(format!("its job ended as '{result}' ({why})")).hint(next))
     }
 }
@@ -201,7 +217,7 @@ impl Units for Manager {
         let doing = || format!("start {unit}");
         match self.active(unit).context(doing)?.as_str() {
             "active" | "reloading" | "refreshing" => Ok(()),
-            _ => self.job(unit, true).context(doing),
+            _ => self.job(unit, &Job::Start).context(doing),
         }
     }
 
@@ -209,8 +225,13 @@ impl Units for Manager {
         let doing = || format!("stop {unit}");
         match self.active(unit).context(doing)?.as_str() {
             "inactive" | "failed" => Ok(()),
-            _ => self.job(unit, false).context(doing),
+            _ => self.job(unit, &Job::Stop).context(doing),
         }
+    }
+
+    fn run(&self, unit: &str, service: &Transient) -> Result<()> {
+        self.job(unit, &Job::Run(service))
+            .context(|| format!("start {unit}"))
     }
 
     fn kill(&self, unit: &str, signal: i32) -> Result<()> {

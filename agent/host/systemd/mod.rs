@@ -7,8 +7,11 @@ mod manager;
 mod name;
 mod offline;
 mod proxy;
+mod transient;
 
-use crate::error::Result;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
 
 pub use manager::{BUS, Manager};
 pub use offline::Offline;
@@ -55,6 +58,23 @@ impl Enablement {
     }
 }
 
+/// A service without a file: it lives until it is stopped, and is forgotten then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transient {
+    /// What it is, for people.
+    pub description: String,
+    /// Program, by its absolute path, and arguments. Never holds a secret.
+    pub argv: Vec<String>,
+    /// What it reads from standard input.
+    pub stdin: Vec<u8>,
+    /// The file, an absolute path, to which both its outputs are appended.
+    pub log: String,
+    /// It says itself when it is ready (sd_notify(3)), and must do so within this.
+    pub ready: Duration,
+    /// It is killed only when it has not ended this long after it was asked to.
+    pub end: Duration,
+}
+
 /// The unit seam.
 pub trait Units {
     /// Whether a manager runs that can start and stop units.
@@ -69,6 +89,10 @@ pub trait Units {
     fn start(&self, unit: &str) -> Result<()>;
     /// Stops a unit and waits for the job's result. Already inactive: no change.
     fn stop(&self, unit: &str) -> Result<()>;
+    /// Starts a service without a file and waits until it says that it is ready.
+    fn run(&self, unit: &str, _service: &Transient) -> Result<()> {
+        Err(Error::host(format!("start {unit}")).because("no manager runs here"))
+    }
     /// Sends a signal to a unit's processes, for those that refuse a stop job (auditd).
     fn kill(&self, unit: &str, signal: i32) -> Result<()>;
     /// Makes the manager read unit files again.

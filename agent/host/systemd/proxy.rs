@@ -1,7 +1,7 @@
 //! The part of systemd's D-Bus interface that is used (org.freedesktop.systemd1(5)).
 //! It is separate because it is generated code from a few signatures; a whole binding would be larger than the agent.
 
-use zbus::{OwnedObjectPath, proxy};
+use zbus::{OwnedObjectPath, Variant, proxy};
 
 /// One symlink that systemd made or removed: what, where, whereto.
 pub(super) type Change = (String, String, String);
@@ -44,6 +44,14 @@ pub(super) trait Manager {
     fn unmask_unit_files(&self, names: &[&str], runtime: bool) -> zbus::Result<Vec<Change>>;
     /// Queues a start; the job's path.
     fn start_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    /// Makes a unit that has no file and queues its start; the job's path.
+    fn start_transient_unit(
+        &self,
+        name: &str,
+        mode: &str,
+        properties: &[(&str, Variant<'_>)],
+        others: &[(&str, &[(&str, Variant<'_>)])],
+    ) -> zbus::Result<OwnedObjectPath>;
     /// Queues a stop; the job's path.
     fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     /// Sends a signal to processes of a unit.

@@ -87,10 +87,10 @@ fn what_bbolt_never_writes_is_an_error() {
     let bucket = |value: Vec<u8>| database(&[leaf(3, &[("b", value, true)])]);
     let mut shared = leaf(
         3,
-        &[("a", b"123".to_vec(), false), ("b", b"45".to_vec(), false)],
+        &[("a", b"z23".to_vec(), false), ("b", b"45".to_vec(), false)],
     );
-    // Both elements claim the same bytes.
-    shared[36..40].copy_from_slice(&16u32.to_le_bytes());
+    // The second element's key lies in the value of the first, and would be in order.
+    shared[36..40].copy_from_slice(&17u32.to_le_bytes());
     let table = [
         (
             "a circle",

@@ -1,8 +1,8 @@
 //! A daemon of one generation on a root of its own, for as long as a test needs it.
 //! Separate because the agent starts its own daemons another way: this one is what a node, or a rival, would run.
 
-use super::super::machine::{Result, doing, run};
 use super::{Generation, Programs};
+use crate::support::machine::{Result, doing, run};
 use std::{
     fs::{self, File},
     os::unix::{fs::DirBuilderExt as _, net::UnixStream},

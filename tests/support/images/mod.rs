@@ -20,6 +20,7 @@ use nodeagent::host::root::sha256;
 use serde_json::{Value, json};
 
 pub(crate) use layer::{Layer, Packing};
+#[allow(unused_imports, reason = "the benchmark has no use for it")]
 pub(crate) use small::tiny;
 pub(crate) use tar::{Entry, tar};
 

@@ -94,6 +94,11 @@ impl Entry {
         Self::file(&format!("{dir}/.wh..wh..opq"), b"")
     }
 
+    /// Whether it has this name.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name == name
+    }
+
     pub(crate) fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self

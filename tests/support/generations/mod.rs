@@ -1,18 +1,23 @@
-//! Real containerds of three generations, 1.6, 1.7 and 2.x, from Debian's suites,.
+//! Real containerds of three generations, 1.6, 1.7 and 2.x, from Debian's suites.
 //! Separate because every part of the store is tried against each of them, and none is installed on the host.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     reason = "it drives real programs on temporary files of its own"
 )]
+#![allow(
+    dead_code,
+    reason = "compiled into two programs, the tests and the benchmark, and each uses its own part"
+)]
 
 mod daemon;
 
 pub(crate) use daemon::{Daemon, Options};
 
-use super::machine::{Result, cache, doing, need_root, pool, run, sources};
+use crate::support::machine::{Result, cache, doing, need_root, pool, run, sources};
 use std::{
     fs::{self, File},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -63,10 +68,7 @@ impl Generation {
     /// Its programs, fetched once.
     pub(crate) fn programs(self) -> Result<Programs> {
         need_root()?;
-        let kind = format!("containerd-{}", self.suite());
-        let key = cache::key(&["containerd 1", self.suite()]);
-        let entry = cache::entry(&kind, &key, |dir| unpack(self.suite(), dir))?;
-        let bin = entry.path.join("usr/bin");
+        let bin = package(self.suite(), "containerd")?.join("usr/bin");
         Ok(Programs {
             containerd: bin.join("containerd"),
             ctr: bin.join("ctr"),
@@ -89,8 +91,36 @@ pub(crate) struct Programs {
     pub(crate) bin: PathBuf,
 }
 
-/// Fetches the package of a suite from where the host's own packages come from, and unpacks it.
-fn unpack(suite: &str, into: &Path) -> Result<()> {
+/// A package of a suite, unpacked, fetched once.
+pub(crate) fn package(suite: &str, name: &str) -> Result<PathBuf> {
+    let key = cache::key(&[&format!("{name} 1"), suite]);
+    let entry = cache::entry(&format!("{name}-{suite}"), &key, |dir| {
+        unpack(suite, name, dir)
+    })?;
+    Ok(entry.path)
+}
+
+/// The directory of an `igzip`, which containerd 2 unpacks with where it finds one. Debian has it for 64-bit x86 only.
+pub(crate) fn igzip() -> Result<PathBuf> {
+    let key = cache::key(&["igzip 1"]);
+    let entry = cache::entry("igzip", &key, |dir| {
+        for name in ["isal", "libisal2"] {
+            unpack("bookworm", name, dir)?;
+        }
+        let bin = dir.join("bin");
+        fs::create_dir(&bin).map_err(|e| doing("creating", &bin, &e))?;
+        let program = bin.join("igzip");
+        let script = "#!/bin/sh\nhere=${0%/bin/*}/usr\n\
+            LD_LIBRARY_PATH=$(echo \"$here\"/lib/*-linux-gnu) exec \"$here/bin/igzip\" \"$@\"\n";
+        fs::write(&program, script).map_err(|e| doing("writing", &program, &e))?;
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
+            .map_err(|e| doing("writing", &program, &e))
+    })?;
+    Ok(entry.path.join("bin"))
+}
+
+/// Fetches a package of a suite from where the host's own packages come from, and unpacks it.
+fn unpack(suite: &str, name: &str, into: &Path) -> Result<()> {
     let work = tempfile::tempdir().map_err(|e| format!("making a scratch directory: {e}"))?;
     let work = work.path();
     let nothing = work.join("root");
@@ -108,10 +138,10 @@ fn unpack(suite: &str, into: &Path) -> Result<()> {
         run::ok(command.arg("-q").args(args), FETCH)
     };
     apt(&["update", "--error-on=any"])?;
-    apt(&["download", "containerd"])?;
+    apt(&["download", name])?;
     let mut extract = Command::new("sh");
     extract
-        .args(["-c", "exec dpkg -x \"$1\"/containerd_*.deb \"$2\"", "sh"])
+        .args(["-c", "exec dpkg -x \"$1\"/*.deb \"$2\"", "sh"])
         .arg(work)
         .arg(into);
     run::ok(&mut extract, FETCH).map(|_| ())

@@ -1,0 +1,68 @@
+//! The policy fields of kind `image-archive`, and what is wrong with them together.
+//! They are separate because they are a table to be read by itself.
+
+use super::ImageArchive;
+use crate::resource::Fault;
+use crate::resource::schema::{Check, Field, Type};
+use crate::store::RKE2_STORE;
+
+/// Where RKE2's containerd keeps its store.
+pub(super) fn store() -> String {
+    RKE2_STORE.to_owned()
+}
+
+/// The fields.
+pub(super) const FIELDS: &[Field] = &[
+    Field::required(
+        "path",
+        Type::Str(Check::AbsPath),
+        "The archive: as `docker save`, `crane pull` or an RKE2 release has it, or an OCI layout; plain, gzip or zstd. It may be gone after the build.",
+    ),
+    Field::optional(
+        "sha256",
+        Type::Str(Check::Any),
+        "SHA-256 that the archive must have. Default: none; the digests of its images are checked all the same.",
+    ),
+    Field::optional(
+        "images",
+        Type::List(&Type::Str(Check::ImageRef)),
+        "Only these images of it. Default: all that are for the platform.",
+    ),
+    Field::optional(
+        "platform",
+        Type::Str(Check::NotEmpty),
+        "Operating system and architecture, such as linux/arm64. Default: this program's.",
+    ),
+    Field::optional(
+        "store",
+        Type::Str(Check::AbsPath),
+        "containerd's root directory. Default: /var/lib/rancher/rke2/agent/containerd.",
+    ),
+    Field::optional(
+        "containerd",
+        Type::Str(Check::AbsPathOrEmpty),
+        "The containerd that is started on the store. Default: the one that RKE2 has staged.",
+    ),
+    Field::optional(
+        "cache",
+        Type::Bool,
+        "true: RKE2 finds noted beside the archive (.cache.json) that it has imported it, and does not do it again. Default: false.",
+    ),
+];
+
+/// What is wrong with an entry as a whole.
+pub(super) fn faults(archive: &ImageArchive) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if archive.platform().is_err() {
+        let message = "this is no platform";
+        faults.push(Fault::new("platform", message, "write it like linux/amd64"));
+    }
+    let digit = |c: u8| c.is_ascii_hexdigit();
+    let pin = archive.pin();
+    if pin.is_some_and(|pin| pin.len() != 64 || !pin.bytes().all(digit)) {
+        let message = "this is no SHA-256 digest";
+        let help = "right is what `sha256sum` prints of the archive: 64 hexadecimal digits";
+        faults.push(Fault::new("sha256", message, help));
+    }
+    faults
+}

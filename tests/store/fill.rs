@@ -1,0 +1,14 @@
+//! Filling a store: with real daemons and registries, and with faults at every call.
+//! Separate because each part of what it joins has tests of its own already.
+
+mod bench;
+mod crash;
+mod fake;
+mod faults;
+mod feed;
+mod kill;
+mod lies;
+mod mend;
+mod real;
+pub(super) mod stand;
+pub(super) mod tree;
