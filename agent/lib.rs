@@ -25,6 +25,7 @@ pub mod observe;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod report;
 pub mod resource;
 pub mod route;
 pub mod store;

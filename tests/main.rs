@@ -23,6 +23,7 @@ mod offline;
 mod packaging;
 mod pin;
 mod policy;
+mod report;
 mod route;
 mod sandbox;
 mod scrub;

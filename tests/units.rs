@@ -16,10 +16,10 @@ const OURS: [&str; 4] = [
     "nodeagent-close.service",
     "nodeagent-route.service",
 ];
-const SYSTEM: &str = "usr/lib/systemd/system";
+pub(crate) const SYSTEM: &str = "usr/lib/systemd/system";
 
 /// A stock root with our units as a bake leaves them, and `program` in place of the binary.
-fn tree(label: &str, program: &str) -> Tree {
+pub(crate) fn tree(label: &str, program: &str) -> Tree {
     let stock = rootfs::stock().unwrap();
     let tree = Tree::of_stock(&stock.path, label).unwrap();
     let root = tree.path();
@@ -52,12 +52,18 @@ fn tree(label: &str, program: &str) -> Tree {
     tree
 }
 
-fn want(root: &Path, target: &str, unit: &str) {
+/// Makes a target want a unit of the system.
+pub(crate) fn want(root: &Path, target: &str, unit: &str) {
+    link(root, SYSTEM, target, unit);
+}
+
+/// Makes a target want a unit that lies in `place`.
+pub(crate) fn link(root: &Path, place: &str, target: &str, unit: &str) {
     let wants = root.join(format!("etc/systemd/system/{target}.wants"));
     fs::create_dir_all(&wants).unwrap();
     let link = wants.join(unit);
     fs::remove_file(&link).unwrap_or_default();
-    std::os::unix::fs::symlink(format!("/{SYSTEM}/{unit}"), link).unwrap();
+    std::os::unix::fs::symlink(format!("/{place}/{unit}"), link).unwrap();
 }
 
 fn program_at(path: &Path, text: &str) {
@@ -66,7 +72,7 @@ fn program_at(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn units() -> std::path::PathBuf {
+pub(crate) fn units() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("units")
 }
 

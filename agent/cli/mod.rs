@@ -12,6 +12,7 @@ pub mod meter;
 pub mod output;
 pub mod plan;
 pub mod policy;
+pub mod report;
 pub mod route;
 pub mod seal;
 pub mod setup;
@@ -67,6 +68,8 @@ pub enum Verb {
     Firstboot(firstboot::FirstbootArgs),
     /// Keep the traffic of second NICs on those NICs.
     Route(route::RouteArgs),
+    /// Hand on what this node is and how its boot went: to journal, metrics, labels, login, console, a server.
+    Report(report::ReportArgs),
     /// Audit: what was intended, what was baked, what is, and where they differ.
     Verify(verify::VerifyArgs),
     /// Fill containerd's store with images, check it, list it.
@@ -116,6 +119,7 @@ impl Cli {
             Verb::Manifest(args) => manifest::run(args, root, io),
             Verb::Firstboot(args) => firstboot::run(args, root, io),
             Verb::Route(args) => route::run(args, root, io),
+            Verb::Report(args) => report::run(args, root, io),
             Verb::Verify(args) => verify::run(args, root, io),
             Verb::Image(args) => image::run(args, root, io),
             Verb::Completions(args) => completions::run(args, root, io),

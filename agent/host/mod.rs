@@ -27,6 +27,7 @@ pub mod netlink;
 pub mod notes;
 pub mod notify;
 pub mod oci;
+pub mod outlet;
 pub mod packages;
 pub mod registry;
 pub mod root;

@@ -25,9 +25,14 @@ pub(super) async fn why_not(manager: &ManagerProxy<'static>, unit: &str) -> zbus
     }
 }
 
-/// Systemd sends job signals only to whom has asked; having asked before is no error.
+/// Systemd sends job signals only to whom has asked.
 pub(super) async fn subscribe(manager: &ManagerProxy<'static>) -> zbus::Result<()> {
-    match manager.subscribe().await {
+    unless_subscribed(manager.subscribe().await)
+}
+
+/// Having asked for signals before is no error.
+pub(super) fn unless_subscribed(asked: zbus::Result<()>) -> zbus::Result<()> {
+    match asked {
         Err(zbus::Error::MethodError(name, ..))
             if name.as_str().ends_with(".AlreadySubscribed") =>
         {

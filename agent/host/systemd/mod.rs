@@ -2,6 +2,7 @@
 //! It is separate so that one seam serves the booted machine, the unbooted tree and the fakes.
 
 mod ask;
+pub mod boot;
 mod manager;
 mod name;
 mod offline;
