@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use super::records::{Held, Records};
 use nodeagent::error::{Error, Result};
 use nodeagent::host::containerd::{
-    Containerd, Content, Facts, Image, Labels, Mount, Prepared, Snapshot, SnapshotKind,
-    Snapshotter,
+    Containerd, Content, Facts, Image, Labels, Mount, Prepared, Snapshot, SnapshotKind, Snapshotter,
 };
 use nodeagent::host::oci::{Descriptor, Digest};
 use nodeagent::host::root::sha256;
