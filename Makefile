@@ -15,7 +15,7 @@ PACKAGES := gcc libc6-dev binutils file ca-certificates \
   packer docker-registry openssl skopeo runc \
   protobuf-compiler nasm autoconf automake libtool
 
-.PHONY: build deps static check test crash demo bench-images install deb clean
+.PHONY: build deps static check test crash demo bench-images bench-route install deb clean
 
 build:
 	cargo build --locked
@@ -62,6 +62,12 @@ bench-images: deps
 	cargo build --locked --release --bin nodeagent --features isal --target-dir $(TARGET_DIR)/isal
 	@$(TARGET_DIR)/release/examples/bench-images --ours zlib-rs=$(TARGET_DIR)/release/nodeagent \
 	  --ours ISA-L=$(TARGET_DIR)/isal/release/nodeagent $(BENCH)
+
+# An address event through the watcher and through the source's script, in the lab of the tests.
+bench-route: deps
+	cargo build --locked --release --bin nodeagent
+	@NODEAGENT_PROGRAM=$(abspath $(TARGET_DIR))/release/nodeagent \
+	  cargo test --locked --test tests -- --ignored --nocapture route::bench
 
 install: static
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/nodeagent
