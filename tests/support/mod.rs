@@ -14,3 +14,4 @@ pub(crate) mod openpgp;
 pub(crate) mod registry;
 pub(crate) mod tarball;
 pub(crate) mod tree_compare;
+pub(crate) mod vm;
