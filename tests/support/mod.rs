@@ -15,3 +15,4 @@ pub(crate) mod packages;
 pub(crate) mod registry;
 pub(crate) mod tarball;
 pub(crate) mod tree_compare;
+pub(crate) mod vm;
