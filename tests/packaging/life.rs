@@ -194,10 +194,7 @@ fn upgrade(life: &Life, binary: &Path) {
     // The package manager's own logs and backups are clean on an image, and a node may have them.
     let mut found = drift(&verdict);
     found.retain(|id| !id.starts_with("scrub:"));
-    assert_eq!(
-        found,
-        ["file:/usr/bin/nodeagent", "inventory:packages"]
-    );
+    assert_eq!(found, ["file:/usr/bin/nodeagent", "inventory:packages"]);
     let text = verdict.to_string();
     assert!(
         text.contains(NEXT) && text.contains(env!("CARGO_PKG_VERSION")),
