@@ -138,9 +138,9 @@ fn lines(text: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn what_a_registry_lied_about_is_listed_by_class_and_had_later() {
+    let build = Build::new();
     in_namespaces_of_mounts(|| {
         empty("/run");
-        let build = Build::new();
         build.lie(true);
         assert_eq!(code(&build.bake()), 1);
         let failures = lines(&build.file("prepull-failures.txt"));
