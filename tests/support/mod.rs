@@ -11,6 +11,7 @@ pub(crate) mod machine;
 pub(crate) mod namespace;
 pub(crate) mod offline;
 pub(crate) mod openpgp;
+pub(crate) mod proxy;
 pub(crate) mod registry;
 pub(crate) mod tarball;
 pub(crate) mod tree_compare;
