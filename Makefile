@@ -15,7 +15,7 @@ PACKAGES := gcc libc6-dev binutils file ca-certificates \
   packer docker-registry openssl skopeo runc \
   protobuf-compiler nasm autoconf automake libtool
 
-.PHONY: build deps static check test crash demo bench-images install deb rpm clean
+.PHONY: build deps static check test crash demo bench-images bench-route install deb rpm clean
 
 build:
 	cargo build --locked
@@ -32,10 +32,11 @@ deps:
 	apt-get -q update && \
 	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $$missing
 
-# Static glibc: no musl target is needed, and the binary runs in any root. The demo's driver comes
+# Static glibc: no musl target is needed, and the binary runs in any root. Nothing unwinds (panic = "abort"), so
+# the tables for it stay out, and relative relocations are packed: together an eighth of the file. The demo's driver comes
 # along: its dev-dependencies turn on features, and apart the two would compile half of all crates twice.
 static: deps
-	RUSTFLAGS="-C target-feature=+crt-static" \
+	RUSTFLAGS="-C target-feature=+crt-static -C force-unwind-tables=no -C link-arg=-Wl,-z,pack-relative-relocs" \
 	  cargo build --locked --release --features isal --target $(TRIPLE) --bin nodeagent --example demo
 	@file $(BINARY)
 	@stat -c '%n: %s bytes' $(BINARY)
@@ -63,6 +64,12 @@ bench-images: deps
 	cargo build --locked --release --bin nodeagent --features isal --target-dir $(TARGET_DIR)/isal
 	@$(TARGET_DIR)/release/examples/bench-images --ours zlib-rs=$(TARGET_DIR)/release/nodeagent \
 	  --ours ISA-L=$(TARGET_DIR)/isal/release/nodeagent $(BENCH)
+
+# An address event through the watcher and through the source's script, in the lab of the tests.
+bench-route: deps
+	cargo build --locked --release --bin nodeagent
+	@NODEAGENT_PROGRAM=$(abspath $(TARGET_DIR))/release/nodeagent \
+	  cargo test --locked --test tests -- --ignored --nocapture route::bench
 
 # Everything that a package installs, under DESTDIR. A binary that is given (BINARY=…) is taken as it is, else one is built.
 # Of the policy the binary has its own copy: these are to read, and to start a site's fragments from.
