@@ -124,7 +124,9 @@ fn of_root(line: &str, owner: &str) -> String {
 fn spec_and_changelogs_name_the_programs_version() {
     let version = VERSION;
     let spec = text("rpm.spec");
-    assert!(spec.contains(&format!("%{{!?nodeagent_version:{version}}}\n")));
+    assert!(spec.contains(&format!(
+        "%{{!?nodeagent_version:%global nodeagent_version {version}}}\n"
+    )));
     let (_, changes) = spec.split_once("%changelog\n").unwrap();
     let head = changes.lines().next().unwrap();
     assert!(head.ends_with(&format!(" - {version}-1")), "{head}");
