@@ -34,7 +34,9 @@ impl Tear {
 }
 
 /// What is broken, how, and whether only who reads everything sees it.
-const TABLE: [(&str, fn(&Variant) -> &str, Tear, bool); 6] = [
+type Row = (&'static str, fn(&Variant) -> &str, Tear, bool);
+
+const TABLE: [Row; 6] = [
     ("layer", |v| &v.layers[0].blob.digest, Tear::Half, false),
     ("layer", |v| &v.layers[0].blob.digest, Tear::Byte, true),
     ("configuration", |v| &v.config.digest, Tear::Half, false),

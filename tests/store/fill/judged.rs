@@ -49,8 +49,9 @@ fn a_blob_that_is_recorded_with_another_size_is_recorded_anew() {
 
 #[test]
 fn a_label_that_keeps_another_blob_or_snapshot_is_none() {
+    type Blob = fn(&[Image]) -> Digest;
     let other = Digest::of(b"another");
-    let of: [(fn(&[Image]) -> Digest, &str); 3] = [
+    let of: [(Blob, &str); 3] = [
         (manifest, "containerd.io/gc.ref.content.config"),
         (config, "containerd.io/gc.ref.snapshot.overlayfs"),
         (layer, "containerd.io/uncompressed"),
@@ -70,12 +71,13 @@ fn a_label_that_keeps_another_blob_or_snapshot_is_none() {
 #[test]
 fn a_name_that_stands_for_something_else_is_given_back() {
     type Change = fn(&mut containerd::Image);
+    type Named<'n> = &'n dyn Fn(&[Image]) -> String;
     let larger: Change = |image| image.target.size += 1;
     let another: Change = |image| image.target.digest = Digest::of(b"another");
     let by_digest = |images: &[Image]| format!("{HOST}/k8s/plain@{}", images[5].top.digest);
     let tag = |_: &[Image]| format!("{HOST}/k8s/plain:1");
     let id = |images: &[Image]| config(images).to_string();
-    let table: [(&dyn Fn(&[Image]) -> String, Change); 5] = [
+    let table: [(Named<'_>, Change); 5] = [
         (&tag, larger),
         (&tag, another),
         (&by_digest, another),
