@@ -116,6 +116,11 @@ fn what_earlier_fills_left_is_told_and_cleared_and_what_others_do_stays() {
     for name in ["nodeagent-extract left", "running"] {
         bench.fake.prepare(name, None, &none).unwrap();
     }
+    // A fill that was killed, and no crash of the machine, after which every lease would be ended.
+    let boot = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap();
+    let staging = bench.dir.path().join("io.nodeagent.staging");
+    std::fs::create_dir(&staging).unwrap();
+    std::fs::write(staging.join("boot"), boot).unwrap();
     let told: Vec<Flaw> = bench.faults(&wanted).into_iter().map(|f| f.flaw).collect();
     let ours = || "nodeagent-old".to_owned();
     assert_eq!(told, [Flaw::StaleLease(ours()), Flaw::StaleIngest(ours())]);
