@@ -31,7 +31,7 @@ pub(crate) fn tree(label: &str, program: &str) -> Tree {
         let drop_in = system.join(format!("{rke2}.service.d"));
         fs::create_dir_all(&drop_in).unwrap();
         fs::copy(
-            units().join("rke2-gate.conf"),
+            units().join("rke2-gate-required.conf"),
             drop_in.join("50-nodeagent.conf"),
         )
         .unwrap();

@@ -96,6 +96,7 @@ impl Seen {
         match self {
             Seen::MachineId(seen) => seen.notes(),
             Seen::AuthorizedKeys(seen) => seen.notes(),
+            Seen::FileSystem(seen) => seen.notes(),
             _ => Vec::new(),
         }
     }
@@ -125,8 +126,9 @@ impl Baked {
         if known.is_empty() {
             return Baked::NoTombstone;
         }
-        let same = values
-            .iter()
+        // The empty value's tombstone says that there was nothing to bury; nothing is not the same as that.
+        let given = values.iter().filter(|value| !value.is_empty());
+        let same = given
             .filter_map(|value| evidence.tombstone(kind, value))
             .any(|tombstone| known.contains(&&tombstone));
         if same { Baked::Same } else { Baked::Other }

@@ -14,14 +14,12 @@ const HOSTS: &str = "/etc/hosts";
 /// Debian's line for a machine without a permanent address.
 const OWN_LINE: &str = "127.0.1.1";
 
-/// What was found of the machine's name.
+/// What was found of the machine's name. The name itself is not kept: the manifest would hold the builder's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct HostName {
-    /// Where it was read: the running kernel's, or the file's in a tree.
-    pub source: &'static str,
-    /// The name; empty where there is none.
-    pub name: String,
+    /// What there is instead of a name of its own, such as `localhost`.
+    pub nobodys: Option<String>,
     /// How it compares with the builder's.
     pub baked: Baked,
     /// Names of 127.0.1.1 in the hosts file that are the builder's.
@@ -53,9 +51,14 @@ fn is_nobodys(name: &str) -> bool {
 }
 
 pub(super) fn observe(host: &Host) -> Result<HostName> {
-    let (source, text) = match host.root.read(RUNNING)? {
-        Some(text) => (RUNNING, text),
-        None => (STATIC, host.root.read(STATIC)?.unwrap_or_default()),
+    // While it shuts down the running name is still the builder's: what counts then is what the next boot reads.
+    let running = match host.context.has_manager() {
+        true => host.root.read(RUNNING)?,
+        false => None,
+    };
+    let text = match running {
+        Some(text) => text,
+        None => host.root.read(STATIC)?.unwrap_or_default(),
     };
     let name = plain(&String::from_utf8_lossy(&text));
     let builders = |name: &str| {
@@ -64,10 +67,12 @@ pub(super) fn observe(host: &Host) -> Result<HostName> {
     };
     let listed = own_names(&host.root)?;
     Ok(HostName {
-        source,
         baked: builders(&name),
         builder_in_hosts: listed.iter().any(|name| builders(name) == Baked::Same),
-        name,
+        nobodys: is_nobodys(&name).then(|| match name.as_str() {
+            "" => "none".to_owned(),
+            _ => name,
+        }),
     })
 }
 
@@ -83,11 +88,7 @@ fn own_names(root: &Root) -> Result<Vec<String>> {
 
 impl HostName {
     pub(super) fn judge<A>(&self, diff: &mut Diff<A>) {
-        if is_nobodys(&self.name) {
-            let have = match self.name.as_str() {
-                "" => "none",
-                name => name,
-            };
+        if let Some(have) = &self.nobodys {
             let want = "a name of this machine's own: RKE2 takes equal names for one node";
             diff.differs("host name", have, want);
         } else {
@@ -121,8 +122,7 @@ mod tests {
     #[test]
     fn each_violation_is_told() {
         let fine = HostName {
-            source: STATIC,
-            name: "node-1".to_owned(),
+            nobodys: None,
             baked: Baked::Other,
             builder_in_hosts: false,
         };
@@ -132,16 +132,12 @@ mod tests {
             (diff.differences.len(), diff.unknown.len())
         };
         assert_eq!(judged(&fine), (0, 0));
-        for name in ["", "localhost", "localhost.localdomain"] {
-            let name = name.to_owned();
-            assert_eq!(
-                judged(&HostName {
-                    name,
-                    ..fine.clone()
-                }),
-                (1, 0)
-            );
-        }
+        let nobodys = Some("localhost".to_owned());
+        let local = HostName {
+            nobodys,
+            ..fine.clone()
+        };
+        assert_eq!(judged(&local), (1, 0));
         let with = |baked| HostName {
             baked,
             ..fine.clone()

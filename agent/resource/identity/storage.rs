@@ -110,19 +110,33 @@ impl NvmeHost {
     }
 }
 
-/// The file system that Longhorn would keep its volumes on.
+/// The file system that Longhorn keeps its volumes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct FileSystem {
-    /// Its identifier (statfs(2)), in hexadecimal as `stat -f` prints it.
-    pub fsid: String,
+    /// Its identifier (statfs(2)), in hexadecimal as `stat -f` prints it; none where Longhorn has no directory.
+    /// Not serialized: two builds of one image differ in it, and their manifests must not.
+    #[serde(skip)]
+    pub fsid: Option<String>,
 }
 
 pub(super) fn file_system(host: &Host) -> Result<FileSystem> {
-    let fsid = host.root.space(LONGHORN)?.fsid;
-    Ok(FileSystem {
-        fsid: format!("{fsid:x}"),
-    })
+    let fsid = match host.root.present(LONGHORN)? {
+        true => Some(format!("{:x}", host.root.space(LONGHORN)?.fsid)),
+        false => None,
+    };
+    Ok(FileSystem { fsid })
+}
+
+impl FileSystem {
+    pub(super) fn notes(&self) -> Vec<String> {
+        let note = |fsid| {
+            format!(
+                "the file system of {LONGHORN} is {fsid}: Longhorn names its disk after it, and clones of one disk share it"
+            )
+        };
+        self.fsid.iter().map(note).collect()
+    }
 }
 
 #[cfg(test)]
