@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Io, output};
 use crate::error::{Context as _, Error, Exit, Result};
-use crate::host::Host;
+use crate::host::{Host, glob};
 use crate::host::root::Attr;
 use crate::manifest::canonical::rfc3339;
 use crate::record::stamp;
@@ -20,7 +20,11 @@ use crate::verify::Verdict;
 pub const RESULT: &str = "/run/nodeagent/firstboot.json";
 
 /// What to do about an identity that is not this node's own.
-const REPAIR: &str = "RKE2 stays stopped on this node. Make it again from the image, or make anew what is named above and then: systemctl start nodeagent-firstboot.service";
+const REPAIR: &str = "make this node again from the image, or make anew what is named above and then: systemctl start nodeagent-firstboot.service";
+/// By what the image's policy binds RKE2 to the gate.
+const DROP_INS: &str = "/usr/lib/systemd/system/rke2-*.service.d/50-nodeagent.conf";
+/// In such a file: without a proof nothing starts.
+const REQUIRED: &str = "Requires=nodeagent-firstboot.service";
 
 /// Arguments of `firstboot`.
 #[derive(Debug, Args)]
@@ -73,7 +77,10 @@ pub fn run(args: &FirstbootArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result
         boot_id: host.kernel.boot_id()?,
         millis: u64::try_from(host.clock.elapsed().as_millis()).unwrap_or(u64::MAX),
         error,
-        next: (exit != Exit::Ok).then(|| hint.unwrap_or(REPAIR).to_owned()),
+        next: match exit {
+            Exit::Ok => None,
+            _ => Some(next(hint.unwrap_or(REPAIR), &host)?),
+        },
         notes: found.map(|found| found.notes.clone()).unwrap_or_default(),
         verdict,
         observed: found
@@ -95,6 +102,20 @@ pub fn run(args: &FirstbootArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result
         // A gate has two answers: whatever is wrong with the identity, the node must not join.
         Ok(_) => Ok(Exit::Failed),
     }
+}
+
+/// The next step, after what the verdict means on this node: a site may have chosen only to be told.
+fn next(step: &str, host: &Host) -> Result<String> {
+    let mut required = false;
+    for path in glob::expand(&host.root, &[DROP_INS.to_owned()])?.paths {
+        let text = host.root.read_text(&path)?.unwrap_or_default();
+        required |= text.lines().any(|line| line == REQUIRED);
+    }
+    let means = match required {
+        true => "RKE2 stays stopped on this node",
+        false => "nothing of this image keeps RKE2 from starting",
+    };
+    Ok(format!("{means}; {step}"))
 }
 
 fn leave(proof: &Proof<'_>, host: &Host) -> Result<()> {

@@ -10,11 +10,14 @@ use crate::support::offline::{Mini, code, json};
 const BUILD_KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC packer\n";
 const PRIVATE: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZWQyNTUxOQAAACABAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ==\n-----END OPENSSH PRIVATE KEY-----\n";
+/// The build machine's, of the same form.
+const BAKED: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZWQyNTUxOQAAACAJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQ==\n-----END OPENSSH PRIVATE KEY-----\n";
 const ID: &str = "0123456789abcdef0123456789abcdef";
 const INITRAMFS: &str = "boot/initramfs-6.1.0.img";
 
 /// What the build machine had of each.
-const BUILD: [(&str, &str); 7] = [
+const BUILD: [(&str, &str); 8] = [
+    ("etc/ssh/ssh_host_ed25519_key", BAKED),
     (
         "etc/iscsi/initiatorname.iscsi",
         "InitiatorName=iqn.1993-08.org.debian:01:build\n",
@@ -31,7 +34,23 @@ const BUILD: [(&str, &str); 7] = [
 ];
 
 /// What is spoiled on the node, and the check that must tell it.
-const SPOILED: [(&str, &str, &str); 23] = [
+const SPOILED: [(&str, &str, &str); 31] = [
+    ("etc/machine-id", ID, "identity:machine-id"),
+    ("etc/machine-id", "", "identity:machine-id"),
+    ("var/lib/dbus/machine-id", ID, "identity:dbus-id"),
+    ("etc/ssh/ssh_host_ed25519_key", BAKED, "identity:ssh-host-keys"),
+    ("etc/ssh/ssh_host_ecdsa_key", BAKED, "identity:ssh-host-keys"),
+    ("etc/ssh/ssh_host_ed25519_key.pub", BUILD_KEY, "identity:ssh-host-keys"),
+    (
+        "etc/nvme/hostid",
+        "11111111-2222-3333-4444-555555555555\n",
+        "identity:nvme-host",
+    ),
+    (
+        "etc/iscsi/initiatorname.iscsi",
+        "",
+        "identity:iscsi-name",
+    ),
     ("etc/hostname", "builder-7\n", "identity:hostname"),
     ("etc/hostname", "localhost\n", "identity:hostname"),
     ("etc/hosts", "127.0.1.1 builder-7\n", "identity:hostname"),
@@ -175,13 +194,14 @@ fn each_spoiled_identifier_is_told_by_its_own_check() {
     let mini = node();
     assert_eq!(verdict(&mini, "node"), Vec::<String>::new(), "it is itself");
     for (path, text, id) in SPOILED {
-        let at = mini.path().join(path);
-        let old = std::fs::read(&at).ok();
+        // Put aside and not written over: what is a symlink would be followed.
+        let (at, kept) = (mini.path().join(path), mini.path().join("kept"));
+        let had = std::fs::rename(&at, &kept).is_ok();
         mini.put(path, text);
         assert_eq!(verdict(&mini, "node"), [id], "{path} {text:?}");
-        match old {
-            Some(bytes) => std::fs::write(&at, bytes).unwrap(),
-            None => std::fs::remove_file(&at).unwrap(),
+        std::fs::remove_file(&at).unwrap();
+        if had {
+            std::fs::rename(&kept, &at).unwrap();
         }
     }
     assert_eq!(
@@ -206,11 +226,8 @@ fn initramfs(content: &str) -> String {
     let entry = |name: &str, mode: u32, text: &str| {
         let head = [0, mode, 0, 0, 1, 0, u32::try_from(text.len()).unwrap()];
         let tail = [0, 0, 0, 0, u32::try_from(name.len() + 1).unwrap(), 0];
-        let numbers: String = head
-            .iter()
-            .chain(&tail)
-            .map(|n| format!("{n:08X}"))
-            .collect();
+        let numbers = head.iter().chain(&tail).map(|n| format!("{n:08X}"));
+        let numbers = numbers.collect::<Vec<_>>().concat();
         let pad =
             |text: String| text.clone() + &"\0".repeat(text.len().next_multiple_of(4) - text.len());
         pad(format!("070701{numbers}{name}\0")) + &pad(text.to_owned())

@@ -199,7 +199,7 @@ impl Kind for Identity {
             "cloud-instance" => cloud::observe(host).map(Seen::CloudInstance),
             "iscsi-name" => storage::iscsi(host).map(Seen::IscsiName),
             "nvme-host" => storage::nvme(host).map(Seen::NvmeHost),
-            "file-system" => storage::file_system(host).map(Seen::FileSystem),
+            "file-system" => storage::file_system(&host.root).map(Seen::FileSystem),
             "nm-secret-key" => derived::secret_key(host).map(Seen::NmSecretKey),
             "cattle-id" => derived::cattle_id(host).map(Seen::CattleId),
             "boot-entries" => boot::entries(&host.root).map(Seen::BootEntries),

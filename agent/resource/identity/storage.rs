@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Baked;
 use crate::error::Result;
-use crate::host::Host;
+use crate::host::{Host, Root};
 use crate::resource::Diff;
 use crate::resource::scrub::identifiers;
 
@@ -120,9 +120,10 @@ pub struct FileSystem {
     pub fsid: Option<String>,
 }
 
-pub(super) fn file_system(host: &Host) -> Result<FileSystem> {
-    let fsid = match host.root.present(LONGHORN)? {
-        true => Some(format!("{:x}", host.root.space(LONGHORN)?.fsid)),
+pub(super) fn file_system(root: &Root) -> Result<FileSystem> {
+    let fsid = match root.present(LONGHORN)? {
+        // The C library puts the first half last, `stat -f` and with it Longhorn first.
+        true => Some(format!("{:x}", root.space(LONGHORN)?.fsid.rotate_left(32))),
         false => None,
     };
     Ok(FileSystem { fsid })
@@ -194,5 +195,18 @@ mod tests {
         assert_eq!(of(true, true, Some(false), Baked::Other), (1, 0));
         assert_eq!(of(true, true, Some(true), Baked::Same), (1, 0));
         assert_eq!(of(true, true, Some(true), Baked::NoSalt), (0, 1));
+    }
+
+    #[test]
+    fn the_file_system_of_volumes_is_told_where_there_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = crate::host::Root::open(dir.path()).unwrap();
+        let told = || file_system(&root).unwrap().notes();
+        assert_eq!(told(), Vec::<String>::new());
+        std::fs::create_dir_all(dir.path().join(&LONGHORN[1..])).unwrap();
+        let mut stat = std::process::Command::new("stat");
+        let said = stat.args(["-f", "-c", "is %i:"]).arg(dir.path()).output();
+        let said = String::from_utf8(said.unwrap().stdout).unwrap();
+        assert!(told()[0].contains(said.trim()), "{:?} {said}", told());
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn walk(
         match head {
             // gzip's reader and zstd's, of one frame, leave what comes behind.
             [0x1f, 0x8b, ..] => {
-                archives(&mut flate2::bufread::GzDecoder::new(&mut outer), &mut sink)?
+                archives(&mut flate2::bufread::GzDecoder::new(&mut outer), &mut sink)?;
             }
             [0x28, 0xb5, 0x2f, 0xfd] => {
                 let mut frame =

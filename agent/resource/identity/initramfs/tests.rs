@@ -7,13 +7,12 @@ use super::*;
 
 /// One file in the format newc.
 fn file(name: &str, mode: u32, content: &[u8]) -> Vec<u8> {
-    let mut out = String::from("070701");
+    let mut out = b"070701".to_vec();
     let size = u32::try_from(content.len()).unwrap();
     let length = u32::try_from(name.len() + 1).unwrap();
     for number in [1, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, length, 0] {
-        out += &format!("{number:08X}");
+        write!(out, "{number:08X}").unwrap();
     }
-    let mut out = out.into_bytes();
     out.extend_from_slice(name.as_bytes());
     out.push(0);
     out.resize(out.len().next_multiple_of(4), 0);
