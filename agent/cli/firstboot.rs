@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::{Io, output};
 use crate::error::{Context as _, Error, Exit, Result};
-use crate::host::{Host, glob};
 use crate::host::root::Attr;
+use crate::host::{Host, glob};
 use crate::manifest::canonical::rfc3339;
 use crate::record::stamp;
 use crate::verify::Verdict;

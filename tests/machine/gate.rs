@@ -11,11 +11,7 @@ mod keys;
 mod plug;
 
 use bench::{Setting, image, node};
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::Path,
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 const SEAL: &str = "etc/packer-build/seal.json";
 const ISCSI: &str = "etc/iscsi/initiatorname.iscsi";
@@ -46,9 +42,14 @@ fn a_clone_with_an_identity_of_its_own_starts_rke2() {
     assert!(node.rke2_runs(), "{}", node.result());
     assert_eq!(node.gate(), "active");
     let result = node.result();
-    let guard = node.machine.unit("nodeagent-hostkeys.service", "ConditionResult");
+    let guard = node
+        .machine
+        .unit("nodeagent-hostkeys.service", "ConditionResult");
     assert_eq!(guard.unwrap(), "no", "cloud-init made the keys");
-    assert!(result.contains("\"ok\": true") && result.contains("\"first\": true"), "{result}");
+    assert!(
+        result.contains("\"ok\": true") && result.contains("\"first\": true"),
+        "{result}"
+    );
 }
 
 #[test]
@@ -68,11 +69,21 @@ fn a_clone_with_one_identifier_of_the_build_does_not_and_names_it() {
 #[test]
 fn a_clone_with_the_build_s_storage_names_starts_rke2_once_they_are_made_anew() {
     let image = image(Setting::Required, "gate-names");
-    let node = node(&image, "gate-names-node", "", put_back(&[ISCSI, NQN, HOST_ID]));
+    let node = node(
+        &image,
+        "gate-names-node",
+        "",
+        put_back(&[ISCSI, NQN, HOST_ID]),
+    );
     node.is_refused(&["identity:iscsi-name", "identity:nvme-host"]);
     let anew = "echo InitiatorName=iqn.1993-08.org.debian:01:node > /etc/iscsi/initiatorname.iscsi; rm /etc/nvme/*";
     node.machine.ok(&["sh", "-ec", anew]).unwrap();
-    let units = ["systemctl", "start", "nodeagent-firstboot.service", "rke2-server.service"];
+    let units = [
+        "systemctl",
+        "start",
+        "nodeagent-firstboot.service",
+        "rke2-server.service",
+    ];
     node.machine.ok(&units).unwrap();
     assert!(node.rke2_runs(), "{}", node.result());
 }
@@ -84,7 +95,9 @@ fn an_image_without_a_closed_seal_does_not_start_rke2_in_any_role() {
         fs::remove_file(root.join(SEAL)).unwrap();
     });
     node.is_refused(&["there is no seal"]);
-    let agent = node.machine.run(&["systemctl", "start", "rke2-agent.service"]);
+    let agent = node
+        .machine
+        .run(&["systemctl", "start", "rke2-agent.service"]);
     assert_ne!(agent.unwrap().code, 0, "the other role has the gate too");
 }
 
@@ -99,7 +112,7 @@ fn a_clone_whose_presets_enabled_both_roles_starts_neither() {
 }
 
 #[test]
-fn where_the_policy_only_wants_to_be_told_rke2_starts_and_the_verdict_is_failed() {
+fn where_a_site_only_wants_to_be_told_rke2_starts_and_the_verdict_is_failed() {
     let image = image(Setting::Reported, "told");
     let spoiled = node(&image, "told-names", "", put_back(&[ISCSI]));
     spoiled.is_told(&["identity:iscsi-name"]);

@@ -61,10 +61,16 @@ impl Generation {
         let tree = tree_of(&self.root().0, label, "#!/bin/sh\n");
         let root = tree.path();
         let status = fs::read_to_string(root.join("var/lib/dpkg/status")).unwrap();
-        let package = status.split("\n\n").find(|p| p.starts_with("Package: cloud-init\n"));
+        let package = status
+            .split("\n\n")
+            .find(|p| p.starts_with("Package: cloud-init\n"));
         let version = format!("\nVersion: {}", self.version);
         assert!(package.unwrap().contains(&version), "{package:?}");
-        assert!(root.join(SYSTEM).join(self.stage).exists(), "{}", self.stage);
+        assert!(
+            root.join(SYSTEM).join(self.stage).exists(),
+            "{}",
+            self.stage
+        );
         want(&root, "multi-user.target", "cloud-init.target");
         tree
     }
@@ -182,6 +188,9 @@ fn a_boot_beside_either_cloud_init_has_no_cycle_and_keeps_the_order() {
             at(gate, "ActiveEnter"),
             at("rke2-server.service", "InactiveExit"),
         ];
-        assert!(order.is_sorted(), "{label}: cloud-init, gate, RKE2: {order:?}");
+        assert!(
+            order.is_sorted(),
+            "{label}: cloud-init, gate, RKE2: {order:?}"
+        );
     }
 }

@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn the_file_system_of_volumes_is_told_where_there_is_one() {
         let dir = tempfile::tempdir().unwrap();
-        let root = crate::host::Root::open(dir.path()).unwrap();
+        let root = Root::open(dir.path()).unwrap();
         let told = || file_system(&root).unwrap().notes();
         assert_eq!(told(), Vec::<String>::new());
         std::fs::create_dir_all(dir.path().join(&LONGHORN[1..])).unwrap();

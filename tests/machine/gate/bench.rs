@@ -74,7 +74,11 @@ pub(super) fn stock(label: &str) -> Tree {
         let unit = format!(
             "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/touch /{STARTED}\n[Install]\nWantedBy=multi-user.target\n"
         );
-        put(&root, &format!("usr/lib/systemd/system/rke2-{role}.service"), &unit);
+        put(
+            &root,
+            &format!("usr/lib/systemd/system/rke2-{role}.service"),
+            &unit,
+        );
     }
     tree
 }
@@ -87,7 +91,9 @@ pub(super) fn image(setting: Setting, label: &str) -> Tree {
         put(&root, path, text);
     }
     let mut keygen = Command::new("chroot");
-    keygen.arg(&root).args(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f"]);
+    keygen
+        .arg(&root)
+        .args(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f"]);
     run::ok(keygen.arg(format!("/{KEY}")), LIMIT).unwrap();
     let folder = tempfile::tempdir().unwrap();
     policy(folder.path());
@@ -138,7 +144,11 @@ pub(super) fn start(tree: Tree, label: &str) -> Node {
     let node = Node { machine, tree };
     let begun = Instant::now();
     while !matches!(node.gate().as_str(), "active" | "failed") {
-        assert!(begun.elapsed() < LIMIT, "the gate does not decide: {}", node.gate());
+        assert!(
+            begun.elapsed() < LIMIT,
+            "the gate does not decide: {}",
+            node.gate()
+        );
         sleep(run::TICK);
     }
     node
@@ -157,7 +167,9 @@ impl Node {
 
     /// What the gate said in the journal.
     fn said(&self) -> String {
-        self.machine.ok(&["journalctl", "-b", "-o", "cat", "-u", GATE]).unwrap()
+        self.machine
+            .ok(&["journalctl", "-b", "-o", "cat", "-u", GATE])
+            .unwrap()
     }
 
     /// Whether RKE2 is up, once its start at boot is over, whichever way it went.
@@ -178,7 +190,11 @@ impl Node {
         let by_hand = self.machine.run(&["systemctl", "start", RKE2]).unwrap();
         assert_ne!(by_hand.code, 0, "started by hand");
         assert!(!self.tree.path().join(STARTED).exists(), "it was started");
-        assert!(self.result().contains("RKE2 stays stopped"), "{}", self.result());
+        assert!(
+            self.result().contains("RKE2 stays stopped"),
+            "{}",
+            self.result()
+        );
     }
 
     /// RKE2 runs, and the gate has failed and names why.
@@ -186,14 +202,21 @@ impl Node {
         assert_eq!(self.gate(), "failed", "{}", self.result());
         self.names(why);
         assert!(self.rke2_runs(), "{}", self.result());
-        assert!(!self.result().contains("RKE2 stays stopped"), "{}", self.result());
+        assert!(
+            !self.result().contains("RKE2 stays stopped"),
+            "{}",
+            self.result()
+        );
     }
 
     fn names(&self, why: &[&str]) {
         let (said, result) = (self.said(), self.result());
         assert!(result.contains("\"ok\": false"), "{result}");
         for part in why {
-            assert!(result.contains(part) && said.contains(part), "{part}\n{said}\n{result}");
+            assert!(
+                result.contains(part) && said.contains(part),
+                "{part}\n{said}\n{result}"
+            );
         }
     }
 }

@@ -45,11 +45,19 @@ impl Node {
     /// The guard ran before this unit began, and every type of key is there.
     fn was_guarded_before(&self, unit: &str) {
         assert_eq!(self.machine.unit(GUARD, "Result").unwrap(), "success");
-        let (made, began) = (self.time(GUARD, "ActiveEnter"), self.time(unit, "InactiveExit"));
-        assert!(made > 0 && made <= began, "{unit}: keys at {made}, sshd at {began}");
+        let (made, began) = (
+            self.time(GUARD, "ActiveEnter"),
+            self.time(unit, "InactiveExit"),
+        );
+        assert!(
+            made > 0 && made <= began,
+            "{unit}: keys at {made}, sshd at {began}"
+        );
         for kind in KEYS {
             let path = format!("/{}", key(kind));
-            self.machine.ok(&["ssh-keygen", "-y", "-P", "", "-f", &path]).unwrap();
+            self.machine
+                .ok(&["ssh-keygen", "-y", "-P", "", "-f", &path])
+                .unwrap();
         }
         assert_eq!(self.machine.unit(unit, "ActiveState").unwrap(), "active");
     }
@@ -89,8 +97,14 @@ fn without_cloud_init_a_baked_key_is_left_as_it_is_and_the_node_refused() {
     };
     let node = plain(&image, "keys-baked-node", baked);
     assert_eq!(node.machine.unit(GUARD, "ConditionResult").unwrap(), "no");
-    let had = node.machine.read("/srv/had/etc/ssh/ssh_host_ed25519_key").unwrap();
-    assert_eq!(node.machine.read("/etc/ssh/ssh_host_ed25519_key").unwrap(), had);
+    let had = node
+        .machine
+        .read("/srv/had/etc/ssh/ssh_host_ed25519_key")
+        .unwrap();
+    assert_eq!(
+        node.machine.read("/etc/ssh/ssh_host_ed25519_key").unwrap(),
+        had
+    );
     node.is_refused(&["identity:ssh-host-keys"]);
 }
 
@@ -99,8 +113,15 @@ fn where_cloud_init_fails_before_it_made_keys_the_guard_does() {
     let image = image(Setting::Required, "keys-failed");
     let node = node(&image, "keys-failed-node", "", |root| {
         let fails = "[Service]\nExecStart=\nExecStart=/bin/false\n";
-        put(root, "etc/systemd/system/cloud-init.service.d/fails.conf", fails);
+        put(
+            root,
+            "etc/systemd/system/cloud-init.service.d/fails.conf",
+            fails,
+        );
     });
-    assert_eq!(node.machine.unit("cloud-init.service", "Result").unwrap(), "exit-code");
+    assert_eq!(
+        node.machine.unit("cloud-init.service", "Result").unwrap(),
+        "exit-code"
+    );
     node.was_guarded_before("ssh.service");
 }

@@ -1,7 +1,7 @@
 //! The plug of a real build machine, pulled before its closing unit ran and after it.
 //! Separate because these images are built on a booted machine: an unbooted tree has no moment between two states.
 
-use super::bench::{put, policy, start, stock};
+use super::bench::{policy, start, stock};
 use crate::support::machine::{cache, nspawn::Machine, seed::Seed, tree::Tree};
 use crate::units::want;
 use std::{
@@ -26,7 +26,9 @@ fn generalized(label: &str) -> (Tree, Machine) {
     let machine = Machine::boot(&tree.path(), label, &logs).unwrap();
     policy(&machine.view().join("run/policy"));
     let binary = Path::new(env!("CARGO_BIN_EXE_nodeagent"));
-    machine.copy_in(binary, "/run/upload/nodeagent", "0755").unwrap();
+    machine
+        .copy_in(binary, "/run/upload/nodeagent", "0755")
+        .unwrap();
     let bake = "/run/upload/nodeagent bake --profile required --policy /run/policy --build-machine";
     machine.ok(&["sh", "-c", bake]).unwrap();
     machine.ok(&["/usr/bin/nodeagent", "generalize"]).unwrap();
@@ -65,9 +67,14 @@ fn a_plug_pulled_before_the_seal_was_closed_leaves_no_node() {
 fn a_plug_pulled_after_the_seal_was_closed_leaves_one() {
     let (tree, machine) = generalized("plug-after");
     let begun = Instant::now();
-    machine.run(&["systemctl", "poweroff", "--no-block"]).unwrap();
+    machine
+        .run(&["systemctl", "poweroff", "--no-block"])
+        .unwrap();
     while state(&tree) != "closed" {
-        assert!(begun.elapsed() < Duration::from_mins(2), "it does not close");
+        assert!(
+            begun.elapsed() < Duration::from_mins(2),
+            "it does not close"
+        );
     }
     drop(machine);
     as_node(&tree, "plug-after-node");
