@@ -1,5 +1,5 @@
-//! The units beside cloud-init of both generations, 22.4 and 25, each with the systemd and sshd of its own suite.
-//! It is separate because cloud-init's stages changed names and order in between, and no distribution has both.
+//! The units beside the cloud-init of a suite, with the systemd and sshd of that suite.
+//! It is separate because cloud-init's stages change names and order between its generations.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,18 +31,11 @@ struct Generation {
     stage: &'static str,
 }
 
-const ALL: [Generation; 2] = [
-    Generation {
-        suite: "bookworm",
-        version: "22.4",
-        stage: "cloud-init.service",
-    },
-    Generation {
-        suite: "trixie",
-        version: "25.",
-        stage: "cloud-init-network.service",
-    },
-];
+const ALL: [Generation; 1] = [Generation {
+    suite: "bookworm",
+    version: "22.4",
+    stage: "cloud-init.service",
+}];
 
 impl Generation {
     /// Its root, and the suite's own `systemd-analyze`.
