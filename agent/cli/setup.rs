@@ -13,7 +13,7 @@ use crate::host::{Host, Root};
 use crate::observe::facts;
 use crate::plan::Scope;
 use crate::policy::Policy;
-use crate::record::{Event, LOCK, POLICY, STATE_DIR, seal, summary};
+use crate::record::{Event, LOCK, POLICY, STATE_DIR, seal, stamp, summary};
 use crate::resource::{Phase, Place};
 
 /// Which policy.
@@ -178,6 +178,7 @@ pub fn requires(policy: &Policy, host: &Host) -> Result<()> {
 /// Puts salt and tombstones of the tree in the host.
 pub fn load_evidence(host: &mut Host) -> Result<()> {
     host.evidence = summary::evidence(&host.root)?;
+    host.stamped = stamp::is_mine(host)?;
     Ok(())
 }
 
