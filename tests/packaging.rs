@@ -1,6 +1,7 @@
 //! What lies under `packaging/`: judged by the tools that will read it.
 //! It is separate because none of it is compiled, and each file has a judge of its own.
 
+mod booted;
 mod cloud_init;
 mod judged;
 mod life;
