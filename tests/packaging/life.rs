@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 const NEXT: &str = "99.0.0";
 
 /// A package manager, and how it is told things; the file's path follows where there is one.
-struct Manager {
+pub(super) struct Manager {
     profile: &'static str,
     build: fn(&Path, &str, &Path) -> Result<PathBuf>,
     install: &'static [&'static str],
@@ -30,7 +30,7 @@ struct Manager {
     erase: &'static [&'static [&'static str]],
 }
 
-const DPKG: Manager = Manager {
+pub(super) const DPKG: Manager = Manager {
     profile: "packaged-debian",
     build: packages::deb_version,
     install: &["dpkg", "--install"],
@@ -51,10 +51,10 @@ const RPM: Manager = Manager {
 };
 
 /// A tree with one package manager in it.
-struct Life {
-    manager: Manager,
-    tree: Tree,
-    dir: tempfile::TempDir,
+pub(super) struct Life {
+    pub(super) manager: Manager,
+    pub(super) tree: Tree,
+    pub(super) dir: tempfile::TempDir,
 }
 
 impl Life {
@@ -65,7 +65,7 @@ impl Life {
         run(&mut command, LIMIT).unwrap()
     }
 
-    fn install(&self, binary: &Path, version: &str) {
+    pub(super) fn install(&self, binary: &Path, version: &str) {
         let into = self.dir.path().join(version);
         let package = (self.manager.build)(binary, version, &into).unwrap();
         let name = package.file_name().unwrap().to_str().unwrap();
@@ -87,7 +87,7 @@ impl Life {
     }
 
     /// The packaged program on this tree.
-    fn agent(&self, args: &[&str]) -> (i32, Value) {
+    pub(super) fn agent(&self, args: &[&str]) -> (i32, Value) {
         let root = self.tree.path();
         let mut command = Command::new(root.join("usr/bin/nodeagent"));
         command.arg("--root").arg(&root).args(args).arg("--json");
@@ -98,7 +98,7 @@ impl Life {
         (output.status.code().unwrap(), value)
     }
 
-    fn bake(&self, verb: &str) -> (i32, Value) {
+    pub(super) fn bake(&self, verb: &str) -> (i32, Value) {
         let policy = source("tests/cases/packaged").display().to_string();
         let profile = self.manager.profile;
         self.agent(&[verb, "--profile", profile, "--policy", &policy])

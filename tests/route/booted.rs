@@ -11,7 +11,7 @@ use crate::support::machine::nspawn::Machine;
 use crate::support::machine::tree::Tree;
 use crate::support::machine::{cache, rootfs};
 
-pub(super) const UNIT: &str = "nodeagent-route.service";
+pub(crate) const UNIT: &str = "nodeagent-route.service";
 pub(super) const SYSTEM: &str = "usr/lib/systemd/system";
 
 /// eth1 with an address and no router, as NetworkManager keeps it.
@@ -38,22 +38,19 @@ pub(super) fn install(root: &Path) {
     symlink(format!("/{SYSTEM}/{UNIT}"), wants.join(UNIT)).unwrap();
 }
 
-fn tree() -> Tree {
-    let tree = Tree::of_stock(&rootfs::stock().unwrap().path, "route").unwrap();
-    let root = tree.path();
-    install(&root);
-    put(&root, "etc/nodeagent/route.toml", SETTINGS, 0o644);
-    put(&root, "etc/nodeagent/bare.toml", "schema = 1\n", 0o644);
+/// Settings, and an eth1 that NetworkManager keeps: the machine's own has nobody at its other end, so that it would be left alone.
+pub(crate) fn second_nic(root: &Path) {
+    put(root, "etc/nodeagent/route.toml", SETTINGS, 0o644);
     put(
-        &root,
+        root,
         "etc/NetworkManager/system-connections/eth1.nmconnection",
         PROFILE,
         0o600,
     );
     let wants = root.join("etc/systemd/system/multi-user.target.wants");
-    // The machine's own eth1 has nobody at its other end, so that NetworkManager would leave it alone.
+    fs::create_dir_all(&wants).unwrap();
     let wire = "[Unit]\nBefore=NetworkManager.service nodeagent-route.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -ec 'ip link del eth1; ip link add eth1 type veth peer name r1; ip link set r1 up'\n[Install]\nWantedBy=multi-user.target\n";
-    put(&root, &format!("{SYSTEM}/wire.service"), wire, 0o644);
+    put(root, &format!("{SYSTEM}/wire.service"), wire, 0o644);
     symlink(
         format!("/{SYSTEM}/wire.service"),
         wants.join("wire.service"),
@@ -61,11 +58,20 @@ fn tree() -> Tree {
     .unwrap();
     let managed = "[device-eth1]\nmatch-device=interface-name:eth1\nmanaged=1\n[keyfile]\nunmanaged-devices=interface-name:r1\n";
     put(
-        &root,
+        root,
         "etc/NetworkManager/conf.d/50-test.conf",
         managed,
         0o644,
     );
+}
+
+fn tree() -> Tree {
+    let tree = Tree::of_stock(&rootfs::stock().unwrap().path, "route").unwrap();
+    let root = tree.path();
+    install(&root);
+    second_nic(&root);
+    put(&root, "etc/nodeagent/bare.toml", "schema = 1\n", 0o644);
+    let wants = root.join("etc/systemd/system/multi-user.target.wants");
     // Something waits for the network, as RKE2 does.
     let waits = "[Unit]\nWants=network-online.target\nAfter=network-online.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'ip rule > /run/rules-at-start'\n[Install]\nWantedBy=multi-user.target\n";
     put(&root, &format!("{SYSTEM}/waits.service"), waits, 0o644);
@@ -78,7 +84,7 @@ fn tree() -> Tree {
 }
 
 /// Rule and routes of eth1 are there.
-fn routed(machine: &Machine) -> bool {
+pub(crate) fn routed(machine: &Machine) -> bool {
     let rules = machine.ok(&["ip", "rule"]).unwrap();
     let table = machine
         .run(&["ip", "route", "show", "table", "21001"])

@@ -2,7 +2,7 @@
 //! reply which comes back another way. It is separate because that router is the judge, and needs no machine.
 
 mod bench;
-mod booted;
+pub(crate) mod booted;
 mod chosen;
 mod dhcp;
 mod faults;
@@ -11,4 +11,4 @@ mod lease;
 mod probe;
 mod scenarios;
 mod table;
-mod watch;
+pub(crate) mod watch;
