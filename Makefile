@@ -32,11 +32,15 @@ deps:
 	apt-get -q update && \
 	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $$missing
 
-# Static glibc: no musl target is needed, and the binary runs in any root. Nothing unwinds (panic = "abort"), so
-# the tables for it stay out, and relative relocations are packed: together an eighth of the file. The demo's driver comes
-# along: its dev-dependencies turn on features, and apart the two would compile half of all crates twice.
+# Static glibc: no musl target is needed, and the binary runs in any root. Nothing unwinds (panic = "abort"), so the
+# tables for it stay out, and relative relocations are packed: together an eighth of the file.
+STATIC := -C target-feature=+crt-static -C force-unwind-tables=no \
+  -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,-T,packaging/no-unwind.ld
+
+# The demo's driver comes along: its dev-dependencies turn on features, and apart the two would compile half of all
+# crates twice.
 static: deps
-	RUSTFLAGS="-C target-feature=+crt-static -C force-unwind-tables=no -C link-arg=-Wl,-z,pack-relative-relocs" \
+	RUSTFLAGS="$(STATIC)" \
 	  cargo build --locked --release --features isal --target $(TRIPLE) --bin nodeagent --example demo
 	@file $(BINARY)
 	@stat -c '%n: %s bytes' $(BINARY)
