@@ -15,7 +15,7 @@ PACKAGES := gcc libc6-dev binutils file ca-certificates \
   packer docker-registry openssl skopeo runc \
   protobuf-compiler nasm autoconf automake libtool
 
-.PHONY: build deps static check test crash demo bench-images bench-route install deb rpm clean
+.PHONY: build deps static check test crash demo bench-images bench-route fuzz install deb rpm clean
 
 build:
 	cargo build --locked
@@ -74,6 +74,18 @@ bench-route: deps
 	cargo build --locked --release --bin nodeagent
 	@NODEAGENT_PROGRAM=$(abspath $(TARGET_DIR))/release/nodeagent \
 	  cargo test --locked --test tests -- --ignored --nocapture route::bench
+
+# Fuzzes what reads what strangers wrote, each target for so many seconds; wants a nightly toolchain (fuzz/README.md).
+FUZZ_SECONDS := 60
+FUZZ_TARGETS := $(shell sed -n '/^\[\[bin/,$$s/^name = "\(.*\)"/\1/p' fuzz/Cargo.toml)
+FUZZ_FLAGS := --cfg fuzzing -Zsanitizer=address -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-, \
+  level=4 inline-8bit-counters pc-table trace-compares)
+fuzz:
+	cd fuzz && RUSTFLAGS="$(FUZZ_FLAGS)" cargo +nightly build --locked --release --target-dir target --target $(TRIPLE)
+	@cd fuzz && mkdir -p artifacts && for name in $(FUZZ_TARGETS); do \
+	  echo "== $$name" && mkdir -p corpus/$$name && TMPDIR=/dev/shm target/$(TRIPLE)/release/$$name -max_len=8192 \
+	    -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=artifacts/$$name- corpus/$$name seeds/$$name || exit 1; \
+	done
 
 # Everything that a package installs, under DESTDIR. A binary that is given (BINARY=…) is taken as it is, else one is built.
 # Of the policy the binary has its own copy: these are to read, and to start a site's fragments from.
