@@ -215,7 +215,7 @@ pub fn lock(host: &Host, verb: &str, wait: bool, stop: &dyn Fn() -> Option<i32>)
 }
 
 /// The journal line that a verb begins with.
-pub fn begin(verb: &str, policy: &Policy, host: &Host) -> Result<Event> {
+pub fn begin(verb: &str, skip: &[String], policy: &Policy, host: &Host) -> Result<Event> {
     Ok(Event::Begin {
         verb: verb.to_owned(),
         time: host.clock.now(),
@@ -223,6 +223,7 @@ pub fn begin(verb: &str, policy: &Policy, host: &Host) -> Result<Event> {
         policy: policy.digest()?,
         context: host.context.evidence.clone(),
         kernel: host.kernel.release()?,
+        skip: skip.to_vec(),
     })
 }
 
