@@ -15,14 +15,15 @@ PACKAGES := gcc libc6-dev binutils file ca-certificates \
   packer docker-registry openssl skopeo runc \
   protobuf-compiler nasm autoconf automake libtool
 
-.PHONY: build deps static check test crash demo bench-images install deb clean
+.PHONY: build deps static check test crash demo bench-images bench-route install deb rpm clean
 
 build:
 	cargo build --locked
 
 deps:
 	@echo "distribution packages: $(strip $(PACKAGES))"
-	@missing=$$(for name in $(PACKAGES); do \
+	@if ! command -v dpkg-query > /dev/null; then echo "not a Debian: what these are called here has to be there"; exit 0; fi; \
+	missing=$$(for name in $(PACKAGES); do \
 	  dpkg-query -W -f '$${db:Status-Status}' $$name 2>/dev/null | grep -qx installed || echo $$name; \
 	done); \
 	if [ -z "$$missing" ]; then exit 0; fi; \
@@ -31,10 +32,11 @@ deps:
 	apt-get -q update && \
 	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $$missing
 
-# Static glibc: no musl target is needed, and the binary runs in any root. The demo's driver comes
+# Static glibc: no musl target is needed, and the binary runs in any root. Nothing unwinds (panic = "abort"), so
+# the tables for it stay out, and relative relocations are packed: together an eighth of the file. The demo's driver comes
 # along: its dev-dependencies turn on features, and apart the two would compile half of all crates twice.
 static: deps
-	RUSTFLAGS="-C target-feature=+crt-static" \
+	RUSTFLAGS="-C target-feature=+crt-static -C force-unwind-tables=no -C link-arg=-Wl,-z,pack-relative-relocs" \
 	  cargo build --locked --release --features isal --target $(TRIPLE) --bin nodeagent --example demo
 	@file $(BINARY)
 	@stat -c '%n: %s bytes' $(BINARY)
@@ -63,23 +65,58 @@ bench-images: deps
 	@$(TARGET_DIR)/release/examples/bench-images --ours zlib-rs=$(TARGET_DIR)/release/nodeagent \
 	  --ours ISA-L=$(TARGET_DIR)/isal/release/nodeagent $(BENCH)
 
-install: static
+# An address event through the watcher and through the source's script, in the lab of the tests.
+bench-route: deps
+	cargo build --locked --release --bin nodeagent
+	@NODEAGENT_PROGRAM=$(abspath $(TARGET_DIR))/release/nodeagent \
+	  cargo test --locked --test tests -- --ignored --nocapture route::bench
+
+# Everything that a package installs, under DESTDIR. A binary that is given (BINARY=…) is taken as it is, else one is built.
+# Of the policy the binary has its own copy: these are to read, and to start a site's fragments from.
+GIVEN := $(filter command environment,$(firstword $(origin BINARY)))
+BUILT := $(if $(GIVEN),,static)
+DOC = $(SHARE)/doc/nodeagent
+UNITS := $(wildcard units/*.service)
+install: $(BUILT)
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/nodeagent
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(UNITS)
+	install -D -m 0644 packaging/systemd/nodeagent.preset $(DESTDIR)$(PREFIX)/lib/systemd/system-preset/80-nodeagent.preset
+	install -D -m 0644 packaging/systemd/nodeagent.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/nodeagent.conf
 	install -d $(addprefix $(SHARE)/,man/man1 bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	$(BINARY) completions --man $(SHARE)/man/man1
+	gzip -9nf $(SHARE)/man/man1/nodeagent*.1
 	$(BINARY) completions bash > $(SHARE)/bash-completion/completions/nodeagent
 	$(BINARY) completions zsh > $(SHARE)/zsh/site-functions/_nodeagent
 	$(BINARY) completions fish > $(SHARE)/fish/vendor_completions.d/nodeagent.fish
+	install -D -m 0644 -t $(DOC) README.md CHANGELOG.md
+	install -D -m 0644 -t $(DOC)/docs docs/*.md
+	cd policy && find . -type f -exec install -D -m 0644 {} $(abspath $(DOC))/policy/{} \;
 
-# The package holds what `install` installs; debhelper has nothing to add for one static binary.
+# Packages of one source are the same bytes: the times in them are that of the release, not of the build.
+VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
+RELEASED := $(shell sed -n 's/^ -- .*>  //p;T;q' packaging/deb/changelog)
+EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell date --utc --date='$(RELEASED)' +%s))
+# Where the packages are left.
+PACKAGES_DIR := $(TARGET_DIR)/packages
+
 DEB := $(TARGET_DIR)/deb
+DEB_ARCHITECTURE := amd64
 DEB_COMPRESSION := xz
-deb: static
+deb: $(BUILT)
 	rm -rf $(DEB)
-	$(MAKE) --old-file=static install DESTDIR=$(abspath $(DEB))
-	gzip -9n $(DEB)$(PREFIX)/share/man/man1/*.1
-	install -D -m 0644 packaging/deb/control $(DEB)/DEBIAN/control
-	dpkg-deb -Z$(DEB_COMPRESSION) --root-owner-group --build $(DEB) $(TARGET_DIR)/nodeagent.deb
+	mkdir -p $(PACKAGES_DIR)
+	$(MAKE) install BINARY=$(BINARY) DESTDIR=$(abspath $(DEB))
+	VERSION=$(VERSION) ARCHITECTURE=$(DEB_ARCHITECTURE) COMPRESSION=$(DEB_COMPRESSION) SOURCE_DATE_EPOCH=$(EPOCH) \
+	  packaging/deb/build $(DEB) $(PACKAGES_DIR)/nodeagent_$(VERSION)_$(DEB_ARCHITECTURE).deb
+
+# rpmbuild calls `install`; RPM_FLAGS="--define …" for what else it should know.
+RPM := $(TARGET_DIR)/rpm
+rpm: $(BUILT)
+	rm -rf $(RPM)
+	mkdir -p $(PACKAGES_DIR)
+	SOURCE_DATE_EPOCH=$(EPOCH) rpmbuild --quiet -bb --build-in-place --define '_topdir $(abspath $(RPM))' \
+	  --define '_rpmdir $(abspath $(PACKAGES_DIR))' --define '_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm' \
+	  --define 'nodeagent_binary $(abspath $(BINARY))' --define 'nodeagent_version $(VERSION)' $(RPM_FLAGS) rpm.spec
 
 clean:
 	cargo clean

@@ -60,13 +60,11 @@ fn every_verb_has_examples_and_every_argument_a_sentence() {
             "{} has no example",
             verb.get_name()
         );
-        for argument in verb.get_arguments() {
-            assert!(
-                argument.get_help().is_some(),
-                "{} {}",
-                verb.get_name(),
-                argument.get_id()
-            );
+        for command in leaves.into_iter().chain([verb]) {
+            for argument in command.get_arguments() {
+                let of = format!("{} {}", command.get_name(), argument.get_id());
+                assert!(argument.get_help().is_some(), "{of}");
+            }
         }
     }
     assert!(verbs >= 8, "{verbs}");

@@ -2,6 +2,8 @@
 //! It is separate because none of it is compiled, and each file has a judge of its own.
 
 mod cloud_init;
+mod judged;
+mod life;
 mod packages;
 mod packer;
 mod shell;

@@ -64,6 +64,12 @@ struct Lasting {
 
 /// Arguments of `route flush`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nodeagent route flush
+  systemctl stop nodeagent-route.service && nodeagent route flush   # a running watcher would write them again
+
+Exit codes: 0 gone, also where there was nothing; 1 a deletion failed.")]
 struct Flush {
     /// Print JSON.
     #[arg(long)]

@@ -43,7 +43,8 @@ pub fn judge(
         record.is_some_and(|record| keeps_layers(&record.labels, image))
     };
     let numbered = images.iter().enumerate();
-    let desired = Desired::of(numbered.map(|(number, image)| (number, image, kept(image))));
+    let numbered = numbered.map(|(number, image)| (number, image, kept(image)));
+    let desired = Desired::of(&inventory.snapshotter, numbered);
     for (users, flaw) in differences(&desired, inventory, &mut |digest| files.size(digest))? {
         faults.extend(users.iter().filter_map(|number| {
             Some(Fault {

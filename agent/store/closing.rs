@@ -40,7 +40,7 @@ impl Filling<'_> {
 
     /// Whether every image that did not fail is whole now; one that is not fails.
     pub(super) fn whole(&mut self, inventory: &Inventory, ground: &Ground) -> Result<()> {
-        let desired = self.desired();
+        let desired = self.desired(ground);
         let flaws = differences(&desired, inventory, &mut |digest| ground.rooms.size(digest))?;
         for (users, flaw) in flaws {
             let error = Error::host(format!("check the store: {flaw}"));

@@ -7,14 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::resolved::Resolved;
-use crate::host::containerd::{Labels, Target};
+use crate::host::containerd::{Labels, Snapshotter, Target};
 use crate::host::oci::{Descriptor, Digest};
 
 /// Begins every label by which a blob keeps another one from being collected.
 pub(super) const REFERS: &str = "containerd.io/gc.ref.content.";
 
-/// The label by which a configuration keeps its snapshots.
-pub(super) const TOP: &str = "containerd.io/gc.ref.snapshot.overlayfs";
+/// Begins the label by which a configuration keeps its snapshots; the snapshotter's name follows.
+const TOP: &str = "containerd.io/gc.ref.snapshot.";
 
 /// The label of a layer with the digest of its tar.
 const UNPACKED: &str = "containerd.io/uncompressed";
@@ -76,11 +76,20 @@ pub(super) struct Desired {
 }
 
 impl Desired {
-    /// What images need; the numbers are the images' own, and layers are wanted where the second value says so.
-    pub(super) fn of<'i>(images: impl Iterator<Item = (usize, &'i Resolved, bool)>) -> Self {
+    /// What images need on this snapshotter; the numbers are the images' own, and layers are wanted where the second
+    /// value says so.
+    pub(super) fn of<'i>(
+        snapshotter: &Snapshotter,
+        images: impl Iterator<Item = (usize, &'i Resolved, bool)>,
+    ) -> Self {
         let mut all = Self::default();
+        let top = format!("{TOP}{snapshotter}");
         for (number, image, keep) in images {
             all.documents(number, image, keep);
+            let config = all.blobs.entry(image.config.digest.clone()).or_default();
+            if let Some(layer) = image.layers.last() {
+                config.labels.insert(top.clone(), layer.chain.to_string());
+            }
             all.layers(number, image, keep);
             all.names(number, image);
         }
@@ -109,10 +118,7 @@ impl Desired {
             let layers = image.layers.iter();
             (manifest.keeps).extend(layers.map(|layer| ("l.", layer.blob.digest.clone())));
         }
-        let config = self.blob(number, image, &image.config);
-        if let Some(top) = image.layers.last() {
-            config.labels.insert(TOP.to_owned(), top.chain.to_string());
-        }
+        self.blob(number, image, &image.config);
     }
 
     fn layers(&mut self, number: usize, image: &Resolved, keep: bool) {

@@ -86,6 +86,9 @@ impl<'f> Filling<'f> {
             ))
             .hint("wait until it has ended, then run the same command again"));
         };
+        if facts.shares_content {
+            rooms.carries()?;
+        }
         let boot = staging::boot_id();
         let (inventory, left) = tidy(containerd, &rooms, &boot)?;
         let ground = Ground {

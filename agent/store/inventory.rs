@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::error::Result;
-use crate::host::containerd::{Containerd, Content, Image, Snapshot};
+use crate::host::containerd::{Containerd, Content, Image, Snapshot, Snapshotter};
 
 /// Everything of one namespace. A plain value: judging it needs no daemon.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,7 +14,9 @@ pub struct Inventory {
     pub images: Vec<Image>,
     /// Blobs.
     pub content: Vec<Content>,
-    /// Snapshots of the overlayfs snapshotter.
+    /// The snapshotter that was looked at.
+    pub snapshotter: Snapshotter,
+    /// Its snapshots.
     pub snapshots: Vec<Snapshot>,
     /// The directory of a snapshot's files by its name, below the store; known only from the databases.
     pub directories: BTreeMap<String, PathBuf>,
@@ -30,6 +32,7 @@ impl Inventory {
         Ok(Self {
             images: containerd.images()?,
             content: containerd.content()?,
+            snapshotter: containerd.snapshotter().clone(),
             snapshots: containerd.snapshots()?,
             directories: BTreeMap::new(),
             leases: containerd.leases()?,

@@ -8,7 +8,7 @@ use super::offline::{self, Blobs};
 use super::{Fault, Inventory, Judged as _, Place, Wanted, judge};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::host::containerd::{Client, Containerd as _, Image};
+use crate::host::containerd::{Client, Containerd as _, Image, Snapshotter};
 use crate::host::oci::{Document, Name, Platform};
 
 /// The store of RKE2's containerd.
@@ -32,8 +32,13 @@ pub enum Choice {
         /// The containerd to start; without one the staged one of RKE2.
         containerd: Option<String>,
     },
-    /// The one of the containerd behind this socket.
-    Running(PathBuf),
+    /// The one of a containerd that runs.
+    Running {
+        /// Its socket.
+        socket: PathBuf,
+        /// The snapshotter that its node uses.
+        snapshotter: Snapshotter,
+    },
 }
 
 impl Choice {
@@ -57,8 +62,17 @@ impl Choice {
     pub(super) fn containerd(&self) -> Option<&str> {
         match self {
             Choice::Rke2 { containerd } | Choice::Store { containerd, .. } => containerd.as_deref(),
-            Choice::Running(_) => None,
+            Choice::Running { .. } => None,
         }
+    }
+
+    /// The client of the daemon behind a socket.
+    pub(super) fn client(&self, socket: &Path, namespace: &str) -> Result<Client> {
+        let client = Client::connect(socket, namespace)?;
+        Ok(match self {
+            Choice::Running { snapshotter, .. } => client.on(snapshotter.clone()),
+            Choice::Rke2 { .. } | Choice::Store { .. } => client,
+        })
     }
 }
 
@@ -67,12 +81,14 @@ impl Choice {
 pub struct Look {
     place: Place,
     inventory: Inventory,
+    /// Where a daemon runs on it.
+    client: Option<Client>,
 }
 
 /// The socket behind which a daemon answers for this choice; none where the files are to be read.
 pub(super) fn socket(host: &Host, choice: &Choice) -> Result<Option<PathBuf>> {
     Ok(match choice {
-        Choice::Running(socket) => Some(socket.clone()),
+        Choice::Running { socket, .. } => Some(socket.clone()),
         Choice::Rke2 { .. } if host.root.is_live() && host.root.present(RKE2_SOCKET)? => {
             Some(PathBuf::from(RKE2_SOCKET))
         }
@@ -98,14 +114,22 @@ pub(super) fn directory(choice: &Choice) -> Result<&str> {
 /// Looks.
 pub fn look(host: &Host, choice: &Choice, namespace: &str) -> Result<Look> {
     if let Some(socket) = socket(host, choice)? {
-        let client = Client::connect(&socket, namespace)?;
+        let client = choice.client(&socket, namespace)?;
         let place = Place::of(host.root.path(), &client.facts()?)?;
         let inventory = Inventory::ask(&client)?;
-        return Ok(Look { place, inventory });
+        return Ok(Look {
+            place,
+            inventory,
+            client: Some(client),
+        });
     }
     let place = Place::open(host.root.path(), Path::new(directory(choice)?))?;
     let inventory = offline::read(&place, namespace)?;
-    Ok(Look { place, inventory })
+    Ok(Look {
+        place,
+        inventory,
+        client: None,
+    })
 }
 
 impl Look {
@@ -145,9 +169,11 @@ impl Look {
         let mut blobs = Blobs::new(&self.place);
         let mut faults = judge(&self.inventory, &mut blobs, wanted, platform)?;
         if deep {
+            let running = self.client.as_ref().map(|client| client as _);
             faults.extend(super::reread::faults(
                 &self.place,
                 &self.inventory,
+                running,
                 wanted,
                 platform,
             )?);

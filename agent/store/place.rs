@@ -2,6 +2,7 @@
 //! It is separate because a daemon in a tree of its own names its files otherwise than we do.
 
 use std::io;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use crate::error::{Context as _, Error, Result};
@@ -69,6 +70,9 @@ impl Place {
     }
 }
 
+/// A directory in which is tried what a file system can hold.
+const PROBE: &str = "io.nodeagent.probe";
+
 /// The store's directories, kept open.
 #[derive(Debug)]
 pub(super) struct Rooms {
@@ -120,6 +124,25 @@ impl Rooms {
         let doing = || format!("look at {path}");
         let (here, there) = (store.identity(), folder.identity());
         Ok((here.context(doing)?.0 == there.context(doing)?.0).then_some(folder))
+    }
+
+    /// Refuses a file system on which layers would lose what they remove.
+    pub(super) fn carries(&self) -> Result<()> {
+        if self.snapshots.is_none() {
+            return Ok(());
+        }
+        let tried = || {
+            self.store.remove(PROBE)?;
+            let done = super::layer::carries(self.store.make(PROBE, 0o700)?.as_fd());
+            self.store.remove(PROBE)?;
+            done
+        };
+        tried().map_err(|error| {
+            let doing = "use the store's file system for layers of overlayfs";
+            Error::refused(doing)
+                .because(error)
+                .hint("mount another one there, such as ext4, xfs or a tmpfs")
+        })
     }
 
     /// Waits until everything that was written to the store is on the disk.

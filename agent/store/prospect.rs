@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::closing::retold;
-use super::deep::{Broken, Unpacked};
+use super::deep::Broken;
 use super::desired::{self, Desired};
-use super::differences::{by_name, differences};
+use super::differences::differences;
 use super::fetch::Library;
 use super::filling::{Filling, Ground, RESERVE};
 use super::plan::Plan;
+use super::reread::{broken, directories};
 use super::resolved::{Documents, ImageLayer};
-use super::{Event, ImageReport, mount};
+use super::{Event, ImageReport};
 use crate::error::{Context as _, Error, Result};
 use crate::host::containerd::Containerd;
 use crate::host::failure::{Class, Failure};
@@ -87,54 +88,24 @@ impl Filling<'_> {
         }
     }
 
-    pub(super) fn desired(&self) -> Desired {
+    pub(super) fn desired(&self, ground: &Ground) -> Desired {
         let keep = self.options.keep_layers;
-        Desired::of(
-            self.images
-                .iter()
-                .map(|(number, image)| (*number, image, keep)),
-        )
+        let images = self.images.iter();
+        let images = images.map(|(number, image)| (*number, image, keep));
+        Desired::of(&ground.inventory.snapshotter, images)
     }
 
     /// Reads again what is there of the images.
     pub(super) fn reread(&self, containerd: &dyn Containerd, ground: &Ground) -> Result<Broken> {
-        let there = by_name(&ground.inventory);
-        let mut unpacked: BTreeMap<&Digest, Unpacked<'_>> = BTreeMap::new();
-        for image in self.images.values() {
-            let top = image
-                .layers
-                .iter()
-                .rposition(|l| there.contains_key(l.chain.as_str()));
-            let Some(top) = top.and_then(|top| image.layers.get(..=top)) else {
-                continue;
-            };
-            let chain = top.last().map(|layer| &layer.chain);
-            if chain.is_none_or(|chain| unpacked.contains_key(chain)) {
-                continue;
-            }
-            let paths = chain.map_or(Ok(Vec::new()), |chain| {
-                mount::directories(containerd, chain)
-            });
-            let paths = paths.map_err(|failure| failure.error)?;
-            for (number, (layer, path)) in top.iter().zip(paths.iter().rev()).enumerate() {
-                let files = self.place.tree().folder(path)?;
-                let bottom = number == 0;
-                let one = Unpacked {
-                    layer,
-                    bottom,
-                    files,
-                };
-                unpacked.entry(&layer.chain).or_insert(one);
-            }
-        }
-        let unpacked: Vec<Unpacked<'_>> = unpacked.into_values().collect();
-        Broken::find(&ground.rooms.blobs, self.images.values(), &unpacked)
+        let images = self.images.values();
+        let directories = directories(containerd, &ground.inventory, images.clone())?;
+        broken(self.place.tree(), &ground.rooms.blobs, &directories, images)
     }
 
     /// What there is to do for the images for which there is room.
     pub(super) fn plan(&mut self, ground: &Ground, broken: &Broken) -> Result<(Desired, Plan)> {
         loop {
-            let desired = self.desired();
+            let desired = self.desired(ground);
             let mut size = |digest: &_| ground.rooms.size(digest);
             let mut flaws = differences(&desired, &ground.inventory, &mut size)?;
             flaws.extend(broken.flaws(&desired));

@@ -11,29 +11,37 @@ use crate::support::machine::nspawn::Machine;
 use crate::support::machine::tree::Tree;
 use crate::support::machine::{cache, rootfs};
 
-const UNIT: &str = "nodeagent-route.service";
-const SYSTEM: &str = "usr/lib/systemd/system";
+pub(super) const UNIT: &str = "nodeagent-route.service";
+pub(super) const SYSTEM: &str = "usr/lib/systemd/system";
 
 /// eth1 with an address and no router, as NetworkManager keeps it.
 const PROFILE: &str = "[connection]\nid=eth1\ntype=ethernet\ninterface-name=eth1\n[ipv4]\nmethod=manual\naddress1=10.1.0.10/24\n[ipv6]\nmethod=disabled\n";
 
 const SETTINGS: &str = "schema = 1\ninterfaces = \"eth1\"\ngateways = \"10.1.0.1\"\nvips = \"\"\nmain_cidrs = \"10.42.0.0/16\"\nrp_filter = \"loose\"\n";
 
-fn put(root: &Path, path: &str, text: &str, mode: u32) {
+pub(super) fn put(root: &Path, path: &str, text: &str, mode: u32) {
     let path = root.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn tree() -> Tree {
-    let tree = Tree::of_stock(&rootfs::stock().unwrap().path, "route").unwrap();
-    let root = tree.path();
+/// The program, and its service enabled.
+pub(super) fn install(root: &Path) {
     let unit = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("units")
         .join(UNIT);
     fs::copy(unit, root.join(SYSTEM).join(UNIT)).unwrap();
     fs::copy(PROGRAM, root.join("usr/bin/nodeagent")).unwrap();
+    let wants = root.join("etc/systemd/system/multi-user.target.wants");
+    fs::create_dir_all(&wants).unwrap();
+    symlink(format!("/{SYSTEM}/{UNIT}"), wants.join(UNIT)).unwrap();
+}
+
+fn tree() -> Tree {
+    let tree = Tree::of_stock(&rootfs::stock().unwrap().path, "route").unwrap();
+    let root = tree.path();
+    install(&root);
     put(&root, "etc/nodeagent/route.toml", SETTINGS, 0o644);
     put(&root, "etc/nodeagent/bare.toml", "schema = 1\n", 0o644);
     put(
@@ -43,8 +51,6 @@ fn tree() -> Tree {
         0o600,
     );
     let wants = root.join("etc/systemd/system/multi-user.target.wants");
-    fs::create_dir_all(&wants).unwrap();
-    symlink(format!("/{SYSTEM}/{UNIT}"), wants.join(UNIT)).unwrap();
     // The machine's own eth1 has nobody at its other end, so that NetworkManager would leave it alone.
     let wire = "[Unit]\nBefore=NetworkManager.service nodeagent-route.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -ec 'ip link del eth1; ip link add eth1 type veth peer name r1; ip link set r1 up'\n[Install]\nWantedBy=multi-user.target\n";
     put(&root, &format!("{SYSTEM}/wire.service"), wire, 0o644);

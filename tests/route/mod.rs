@@ -3,6 +3,8 @@
 
 mod bench;
 mod booted;
+mod chosen;
+mod dhcp;
 mod faults;
 mod lab;
 mod lease;

@@ -28,6 +28,10 @@ const UNITS: &[(&str, &str)] = &[
         "[Unit]\nRefuseManualStart=yes\n[Service]\nExecStart=/bin/sleep infinity\n",
     ),
     (
+        "clock.service",
+        "[Unit]\nConditionCapability=CAP_SYS_TIME\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n",
+    ),
+    (
         "many@.service",
         "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\nDefaultInstance=one\n",
     ),
@@ -57,6 +61,7 @@ fn a_running_systemd_does_what_is_asked_and_says_when_it_cannot() {
     enablement(&units, &machine);
     jobs(&units);
     stale_files(&units, &machine);
+    unmet_conditions(&units);
     lost_bus(&units, &machine, &bus);
     silent_bus(&machine, &bus);
     machine.power_off().unwrap();
@@ -160,6 +165,19 @@ fn stale_files(units: &Manager, machine: &Machine) {
     assert!(units.state("good.service").unwrap().need_reload);
     units.reload().unwrap();
     assert!(!units.state("good.service").unwrap().need_reload);
+}
+
+/// A reload forgets which condition was not met, and keeps that one was not.
+fn unmet_conditions(units: &Manager) {
+    let unmet = || units.state("clock.service").unwrap().unmet;
+    units.set("clock.service", Enablement::Enable).unwrap();
+    assert_eq!(unmet(), None, "nobody has tried yet");
+    units.start("clock.service").unwrap();
+    let told = Some("ConditionCapability=CAP_SYS_TIME".to_owned());
+    assert_eq!(unmet(), told);
+    units.reload().unwrap();
+    assert_eq!(unmet(), told, "after a reload");
+    assert_eq!(units.state("good.service").unwrap().unmet, None);
 }
 
 fn lost_bus(units: &Manager, machine: &Machine, bus: &Path) {

@@ -4,10 +4,11 @@
 mod again;
 mod cri;
 mod keep;
+mod lies;
 mod run;
 mod trees;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -76,35 +77,20 @@ impl Stage {
 
     /// One fill by our program, with a daemon of its own.
     fn pull(&self) -> Done {
-        let list = self.dir.path().join("list");
-        let pinned = self
-            .images
-            .iter()
-            .map(|image| image.pinned(self.registry.host()) + "\n");
-        std::fs::write(&list, pinned.collect::<String>()).unwrap();
-        std::fs::create_dir_all(self.store()).unwrap();
-        // A /run of its own: two fills on one machine wait for each other, and tests run side by side.
-        let mut command = Command::new("unshare");
-        let script = "mount -t tmpfs none /run && exec \"$0\" \"$@\"";
-        command.args(["--mount", "sh", "-c", script]);
-        command.arg(env!("CARGO_BIN_EXE_nodeagent"));
-        command.args(["image", "pull", "--list"]).arg(list);
-        command.arg("--store").arg(self.store());
-        command
-            .arg("--containerd")
-            .arg(self.generation.programs().unwrap().containerd);
-        command.args(["--plain-http", self.registry.host()]);
-        run(&mut command, Duration::from_secs(120)).unwrap()
+        let host = self.registry.host();
+        let pinned = self.images.iter().map(|image| image.pinned(host) + "\n");
+        let list: String = pinned.collect();
+        pull(
+            self.generation,
+            &self.store(),
+            &list,
+            &["--plain-http", host],
+        )
     }
 
     /// A node's own daemon on the store.
     fn daemon(&self, cri: bool) -> Daemon {
-        let options = Options {
-            root: Some(self.store()),
-            cri,
-            ..Options::default()
-        };
-        Daemon::start_with(self.generation, &options).unwrap()
+        daemon(self.generation, &self.store(), cri)
     }
 
     /// The image of a repository.
@@ -118,12 +104,44 @@ impl Stage {
 
     /// All names under which a kubelet may ask for an image.
     fn names(&self, image: &Image) -> [String; 3] {
-        let host = self.registry.host();
-        let digest = &image.top.digest;
-        [
-            image.tagged(host),
-            format!("{host}/{}@{digest}", image.repository),
-            image.variant("linux/amd64").config.digest.clone(),
-        ]
+        names(image, self.registry.host())
     }
+}
+
+/// All names under which a kubelet may ask for an image of this registry.
+fn names(image: &Image, host: &str) -> [String; 3] {
+    let digest = &image.top.digest;
+    [
+        image.tagged(host),
+        format!("{host}/{}@{digest}", image.repository),
+        image.variant("linux/amd64").config.digest.clone(),
+    ]
+}
+
+/// One fill by our program, with a daemon of its own.
+fn pull(generation: Generation, store: &Path, list: &str, more: &[&str]) -> Done {
+    std::fs::create_dir_all(store).unwrap();
+    let file = store.with_extension("list");
+    std::fs::write(&file, list).unwrap();
+    // A /run of its own: two fills on one machine wait for each other, and tests run side by side.
+    let mut command = Command::new("unshare");
+    let script = "mount -t tmpfs none /run && exec \"$0\" \"$@\"";
+    command.args(["--mount", "sh", "-c", script]);
+    command.arg(env!("CARGO_BIN_EXE_nodeagent"));
+    command.args(["image", "pull", "--list"]).arg(file);
+    command.arg("--store").arg(store);
+    command
+        .arg("--containerd")
+        .arg(generation.programs().unwrap().containerd);
+    run(command.args(more), Duration::from_secs(120)).unwrap()
+}
+
+/// A node's own daemon on a store.
+fn daemon(generation: Generation, store: &Path, cri: bool) -> Daemon {
+    let options = Options {
+        root: Some(store.to_owned()),
+        cri,
+        ..Options::default()
+    };
+    Daemon::start_with(generation, &options).unwrap()
 }

@@ -5,7 +5,7 @@ mod chroot;
 mod content;
 mod facts;
 mod images;
-mod overlay;
+pub(super) mod overlay;
 mod refused;
 mod rig;
 mod service;

@@ -4,11 +4,13 @@
 mod bench;
 mod crash;
 mod fake;
+mod fallback;
 mod faults;
 mod feed;
 mod kill;
 mod lies;
 mod mend;
+mod online;
 mod real;
 mod records;
 pub(super) mod stand;

@@ -13,6 +13,7 @@ mod fill;
 mod image_archive;
 mod layer;
 mod offline;
+mod prepull;
 mod registry;
 mod sets;
 mod tarball;

@@ -11,6 +11,8 @@ pub(crate) mod machine;
 pub(crate) mod namespace;
 pub(crate) mod offline;
 pub(crate) mod openpgp;
+pub(crate) mod packages;
+pub(crate) mod proxy;
 pub(crate) mod registry;
 pub(crate) mod tarball;
 pub(crate) mod tree_compare;

@@ -2,13 +2,15 @@
 //! They are separate so that the same option means the same everywhere.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use crate::error::{Context as _, Error, Result};
 use crate::host::Root;
+use crate::host::containerd::Snapshotter;
 use crate::host::oci::{Name, Platform};
-use crate::host::registry::Access;
+use crate::host::registry::{Access, Patience};
 use crate::store::{Choice, Wanted};
 
 /// Which store.
@@ -24,6 +26,16 @@ pub(super) struct StoreArgs {
     /// The socket of a containerd that runs.
     #[arg(long, value_name = "SOCK")]
     pub(super) address: Option<PathBuf>,
+    /// The snapshotter that the node of that containerd uses. Layers go through containerd itself where it is another
+    /// than overlayfs.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "overlayfs",
+        requires = "address",
+        value_parser = snapshotter
+    )]
+    snapshotter: Snapshotter,
     /// containerd's namespace; kubelet looks into k8s.io alone.
     #[arg(long, value_name = "NAME", default_value = "k8s.io")]
     pub(super) namespace: String,
@@ -33,7 +45,10 @@ impl StoreArgs {
     /// As the store takes it.
     pub(super) fn choice(&self) -> Choice {
         match (&self.address, &self.store) {
-            (Some(socket), _) => Choice::Running(socket.clone()),
+            (Some(socket), _) => Choice::Running {
+                socket: socket.clone(),
+                snapshotter: self.snapshotter.clone(),
+            },
             (None, Some(store)) => Choice::Store {
                 store: store.clone(),
                 containerd: self.containerd.clone(),
@@ -66,6 +81,12 @@ pub(super) struct RegistryArgs {
     /// Logins, in the format of docker's config.json; credential helpers are not asked.
     #[arg(long, value_name = "FILE")]
     auth_file: Option<PathBuf>,
+    /// Seconds without an answer, or without a byte of one, after which a connection is given up.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
+    timeout: u16,
+    /// How often a blob or document is asked for again after a failure that may pass, with longer waits each time.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(..=100))]
+    retries: u16,
 }
 
 impl RegistryArgs {
@@ -79,7 +100,18 @@ impl RegistryArgs {
             auth_file: self.auth_file.clone(),
             mirrors_only: self.mirrors_only,
             memory,
+            patience: self.patience(),
             ..Access::default()
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        let timeout = Duration::from_secs(self.timeout.into());
+        Patience {
+            answer: timeout,
+            stall: timeout,
+            tries: u32::from(self.retries) + 1,
+            ..Patience::default()
         }
     }
 }
@@ -96,6 +128,10 @@ pub(super) struct NamesArgs {
     /// The platform; an image that is not for it is an error. Default: this machine's.
     #[arg(long, value_name = "OS/ARCH", value_parser = platform)]
     platform: Option<Platform>,
+}
+
+fn snapshotter(text: &str) -> Result<Snapshotter, String> {
+    Snapshotter::parse(text).map_err(|error| error.one_line())
 }
 
 pub(super) fn platform(text: &str) -> Result<Platform, String> {

@@ -1,4 +1,4 @@
-//! `image check`: whether a store holds images whole, unpacked and pinned; nothing is touched.
+//! `image check`: whether a store holds images whole, unpacked and pinned; nothing of it is changed.
 //! It is separate because it works with or without a daemon, and its findings are an exit code.
 
 use std::path::Path;
@@ -22,6 +22,7 @@ use crate::store::{Fault, look};
 
 Without names every image of the store is checked. Where no containerd runs on the store its databases are read as they lie
 there. Without --deep sizes and records are compared; with it every blob is read, and every file compared with its layer.
+A containerd that runs tells where files lie only of a new snapshot: one is begun for that, and removed.
 
 Exit codes: 0 whole, 1 could not be checked, 3 something is missing or broken, 5 nothing was checked.")]
 pub(super) struct CheckArgs {

@@ -99,7 +99,7 @@ pub(super) fn run(args: &PullArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resu
 /// Where it was done, and how long it took so far.
 pub(super) fn ran(host: &Host, opened: &Opened<'_>) -> table::Ran {
     table::Ran {
-        containerd: opened.version().to_owned(),
+        containerd: opened.filler().clone(),
         store: opened.store().to_owned(),
         seconds: host.clock.elapsed().as_secs_f64(),
     }

@@ -7,7 +7,7 @@ use crate::cli::meter::size;
 use crate::cli::{Io, output};
 use crate::error::{Exit, Result};
 use crate::host::oci::Digest;
-use crate::store::{ImageReport, Report};
+use crate::store::{Filler, ImageReport, Report};
 
 /// One image as JSON.
 #[derive(Debug, Serialize)]
@@ -38,6 +38,8 @@ struct Page<'a> {
     seconds: f64,
     phases: Vec<PhaseRow>,
     containerd: &'a str,
+    containerd_program: Option<&'a str>,
+    containerd_is_rke2s: bool,
     store: &'a str,
 }
 
@@ -50,8 +52,8 @@ struct PhaseRow {
 /// Where it was done, and how long all of it took.
 #[derive(Debug, Clone)]
 pub(super) struct Ran {
-    /// Version of the containerd.
-    pub(super) containerd: String,
+    /// The containerd.
+    pub(super) containerd: Filler,
     /// The store's directory.
     pub(super) store: String,
     /// Seconds, with start and stop of the daemon.
@@ -85,7 +87,9 @@ fn page<'a>(report: &'a Report, ran: &'a Ran) -> Page<'a> {
         requests: report.requests,
         seconds: ran.seconds,
         phases: report.phases.iter().map(phase).collect(),
-        containerd: &ran.containerd,
+        containerd: &ran.containerd.version,
+        containerd_program: ran.containerd.program.as_deref(),
+        containerd_is_rke2s: ran.containerd.rke2,
         store: &ran.store,
     }
 }
@@ -159,7 +163,7 @@ fn last(report: &Report, ran: &Ran) -> String {
         size(report.fetched),
         size(report.written),
         ran.seconds,
-        ran.containerd,
+        ran.containerd.version,
         ran.store
     )
 }

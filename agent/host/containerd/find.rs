@@ -16,6 +16,8 @@ pub struct Found {
     pub program: String,
     /// Why it is this one, for the log and the record.
     pub why: String,
+    /// It is one of RKE2's, found or given.
+    pub rke2: bool,
 }
 
 /// Where it may be looked for.
@@ -31,11 +33,11 @@ pub struct Wanted<'a> {
 
 /// Finds the program. It must be a regular file of root's that root alone may write to and that can be run.
 pub fn find(root: &Root, wanted: &Wanted<'_>) -> Result<Found> {
+    let staged = wanted.staged.trim_end_matches('/');
     if let Some(given) = wanted.given {
         usable(root, given)?;
-        return Ok(found(given, "it was given"));
+        return Ok(found(given, "it was given", staged));
     }
-    let staged = wanted.staged.trim_end_matches('/');
     let mut versions = root.list(staged)?;
     versions.retain(|name| !name.starts_with('.'));
     versions.sort_by(|a, b| newer(b, a));
@@ -43,14 +45,16 @@ pub fn find(root: &Root, wanted: &Wanted<'_>) -> Result<Found> {
         let program = format!("{staged}/{version}/bin/containerd");
         if root.present(&program)? {
             usable(root, &program)?;
-            return Ok(found(&program, &format!("RKE2's own, staged as {version}")));
+            let why = format!("staged as {version}");
+            return Ok(found(&program, &why, staged));
         }
     }
     for dir in USUAL.iter().filter(|_| wanted.any) {
         let program = format!("{dir}/containerd");
         if root.meta_followed(&program)?.is_some() {
             usable(root, &program)?;
-            return Ok(found(&program, "the machine's own: RKE2's is not staged"));
+            let why = "the machine's own: RKE2's is not staged";
+            return Ok(found(&program, why, staged));
         }
     }
     let hint = "stage RKE2's runtime first, or name a containerd by its path";
@@ -59,8 +63,10 @@ pub fn find(root: &Root, wanted: &Wanted<'_>) -> Result<Found> {
         .hint(hint))
 }
 
-fn found(program: &str, why: &str) -> Found {
+fn found(program: &str, why: &str, staged: &str) -> Found {
+    let inside = program.strip_prefix(staged);
     Found {
+        rke2: inside.is_some_and(|inside| inside.starts_with('/')),
         program: program.to_owned(),
         why: why.to_owned(),
     }
@@ -146,9 +152,14 @@ mod tests {
         let missing = find(&root, &wanted(None, false)).unwrap_err();
         assert!(missing.next_step().is_some());
         place(dir.path(), "usr/bin/containerd", 0o755);
+        // One that is only being staged does not count.
+        place(dir.path(), "data/.v9.nodeagent/bin/containerd", 0o755);
         assert!(find(&root, &wanted(None, false)).is_err());
         let own = find(&root, &wanted(None, true)).unwrap();
-        assert_eq!(own.program, "/usr/bin/containerd");
+        assert_eq!(
+            (own.program.as_str(), own.rke2),
+            ("/usr/bin/containerd", false)
+        );
         for version in [
             "v1.34.9-rke2r1-aa",
             "v1.34.10-rke2r1-aa",
@@ -162,9 +173,14 @@ mod tests {
         place(dir.path(), "data/.v9.nodeagent/bin/containerd", 0o755);
         place(dir.path(), "data/v2.0.0-rke2r1-aa/bin/kubelet", 0o755);
         let newest = find(&root, &wanted(None, true)).unwrap();
-        assert!(newest.why.contains("v1.34.10-rke2r2-00"), "{newest:?}");
+        assert!(
+            newest.why.contains("v1.34.10-rke2r2-00") && newest.rke2,
+            "{newest:?}"
+        );
+        let staged = find(&root, &wanted(Some(&newest.program), false)).unwrap();
+        assert!(staged.rke2, "{staged:?}");
         let given = find(&root, &wanted(Some("/usr/bin/containerd"), false)).unwrap();
-        assert_eq!(given.program, "/usr/bin/containerd");
+        assert!(given.program == "/usr/bin/containerd" && !given.rke2);
     }
 
     #[test]

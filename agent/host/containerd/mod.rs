@@ -5,6 +5,7 @@ mod client;
 mod config;
 pub mod find;
 mod premises;
+mod snapshotter;
 mod standalone;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::error::{Error, Result};
 
 pub use client::Client;
 pub use premises::carries_snapshots;
+pub use snapshotter::Snapshotter;
 pub use standalone::{Standalone, Start, UNIT};
 
 /// The class of an error that a call ended with: no room, what a reader said, or the store's own fault.
@@ -50,7 +52,10 @@ pub struct Facts {
     pub version: String,
     /// The directory of its content store, as the daemon sees it; holds `blobs/sha256`.
     pub content: PathBuf,
-    /// The directory of its overlayfs snapshotter, as the daemon sees it; holds `snapshots`. None where it is not usable.
+    /// The snapshotter that is asked for is there and usable.
+    pub snapshots: bool,
+    /// The directory of its overlayfs snapshotter, as the daemon sees it; holds `snapshots`. None where it is not usable,
+    /// or where another snapshotter is asked for.
     pub overlayfs: Option<PathBuf>,
     /// A blob that lies in the content store is adopted without its bytes (`content_sharing_policy = "shared"`).
     pub shares_content: bool,
@@ -138,6 +143,8 @@ pub struct Target {
 pub trait Containerd {
     /// What the daemon is.
     fn facts(&self) -> Result<Facts>;
+    /// The snapshotter that is asked.
+    fn snapshotter(&self) -> &Snapshotter;
     /// Makes the namespace, if it is not there.
     fn make_namespace(&self) -> Result<()>;
 
@@ -165,13 +172,13 @@ pub trait Containerd {
     /// Drops such a write.
     fn abort(&self, ingest: &str) -> Result<()>;
 
-    /// Begins a snapshot of the overlayfs snapshotter.
+    /// Begins a snapshot.
     fn prepare(&self, key: &str, parent: Option<&str>, labels: &Labels) -> Result<Prepared>;
     /// Commits it under its final name; one that is there is fine.
     fn commit(&self, name: &str, key: &str, labels: &Labels) -> Result<()>;
     /// Removes a snapshot; one that is not there is fine.
     fn remove_snapshot(&self, name: &str) -> Result<()>;
-    /// All snapshots of the overlayfs snapshotter.
+    /// All snapshots.
     fn snapshots(&self) -> Result<Vec<Snapshot>>;
     /// Unpacks a recorded layer through containerd's own diff service; the digest of its tar.
     fn unpack(&self, layer: &Descriptor, mounts: &[Mount]) -> Result<Digest>;

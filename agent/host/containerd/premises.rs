@@ -32,7 +32,10 @@ pub fn carries_snapshots(root: &Root, store: &str) -> Result<()> {
         .because(
             "it lies on an overlay file system, on which the overlayfs snapshotter does not work",
         )
-        .hint("mount another file system there, such as ext4, xfs or a tmpfs"))
+        .hint(
+            "mount another file system there, such as ext4, xfs or a tmpfs; for a running containerd whose node uses \
+             another snapshotter name it: --snapshotter native",
+        ))
 }
 
 /// Makes the directory and takes the lock. A tree's children have a `/run` of their own.

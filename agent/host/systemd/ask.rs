@@ -110,16 +110,27 @@ pub(super) async fn state_of(
         enablement,
         active: Some(loaded.active_state().await?),
         need_reload: exists && loaded.need_daemon_reload().await?,
-        unmet: unmet(loaded.conditions().await?),
+        unmet: unmet(&loaded).await?,
     })
 }
 
-/// The first condition whose last test failed, as the unit file spells it.
-fn unmet(conditions: Vec<Condition>) -> Option<String> {
-    let failed = conditions.into_iter().find(|(.., state)| *state < 0);
-    failed.map(|(kind, _, negated, value, _)| {
-        format!("{kind}={}{value}", if negated { "!" } else { "" })
-    })
+/// What kept the unit from starting at its last try, as its file spells it. A reload of the manager forgets which
+/// condition that was and keeps that there was one (systemd 252's unit_serialize): then all are named.
+async fn unmet(loaded: &UnitProxy<'static>) -> zbus::Result<Option<String>> {
+    let conditions = loaded.conditions().await?;
+    if let Some(failed) = conditions.iter().find(|(.., state)| *state < 0) {
+        return Ok(Some(spelled(failed)));
+    }
+    let tried = loaded.condition_timestamp_monotonic().await? != 0;
+    if conditions.is_empty() || !tried || loaded.condition_result().await? {
+        return Ok(None);
+    }
+    let all: Vec<String> = conditions.iter().map(spelled).collect();
+    Ok(Some(all.join(" or ")))
+}
+
+fn spelled((kind, _, negated, value, _): &Condition) -> String {
+    format!("{kind}={}{value}", if *negated { "!" } else { "" })
 }
 
 pub(super) async fn result_of(

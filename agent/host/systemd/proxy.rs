@@ -88,6 +88,12 @@ pub(super) trait Unit {
     /// Conditions: type, trigger, negated, parameter, and how the last test ended (below zero: not met).
     #[zbus(property)]
     fn conditions(&self) -> zbus::Result<Vec<Condition>>;
+    /// Whether all conditions were met at the last try.
+    #[zbus(property)]
+    fn condition_result(&self) -> zbus::Result<bool>;
+    /// When that was, in microseconds; 0: never.
+    #[zbus(property)]
+    fn condition_timestamp_monotonic(&self) -> zbus::Result<u64>;
     /// The file has changed since it was loaded.
     #[zbus(property)]
     fn need_daemon_reload(&self) -> zbus::Result<bool>;

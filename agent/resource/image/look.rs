@@ -5,7 +5,7 @@ use super::pull::NAMESPACE;
 use super::{Image, Seen, lists};
 use crate::error::Result;
 use crate::host::Host;
-use crate::store::{Choice, look};
+use crate::store::{Choice, Filler, look};
 
 /// Looks.
 pub(super) fn look(image: &Image, host: &Host) -> Result<Seen> {
@@ -16,6 +16,7 @@ pub(super) fn look(image: &Image, host: &Host) -> Result<Seen> {
     let own = faults.iter().filter(|fault| fault.image.is_some());
     Ok(Seen {
         digest: look.digest(&wanted),
+        filled_by: Filler::of(&host.root, look.store())?,
         faults: own.map(|fault| fault.flaw.to_string()).collect(),
         failure: lists::failure(&host.root, &image.reference)?,
         tried: host.tried_images.get(),

@@ -15,7 +15,7 @@ use crate::host::Host;
 use crate::host::oci::{Name, Platform};
 use crate::resource::schema::Field;
 use crate::resource::{Claim, Diff, ENTRY, Fault, Kind, Phase, Place};
-use crate::store::Wanted;
+use crate::store::{Filler, Wanted};
 
 /// What becomes of a bake when the image cannot be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -83,6 +83,9 @@ pub struct Seen {
     /// What its name stands for in the store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// The containerd that filled the store last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filled_by: Option<Filler>,
     /// What keeps it from being whole; empty when nothing does.
     pub faults: Vec<String>,
     /// Why the last try to have it failed.
@@ -211,6 +214,7 @@ mod tests {
     fn seen(faults: &[&str], failure: Option<&str>, tried: bool) -> Seen {
         Seen {
             digest: None,
+            filled_by: None,
             faults: faults.iter().map(|f| (*f).to_owned()).collect(),
             failure: failure.map(str::to_owned),
             tried,

@@ -71,7 +71,7 @@ fn one_way(way: &Way, images: &[&Image], host: &Host, results: &mut Results) -> 
     options.allow_tag = true;
     let choice = Choice::of(&way.store, way.containerd.as_deref());
     let mut opened = Opened::open(host, &choice, NAMESPACE)?;
-    host.notes.add(format!("containerd {}", opened.version()));
+    opened.note()?;
     let watched = Watched(host.meter.as_ref());
     let report = opened.fill(&puller, &wanted, &options, &watched);
     host.meter.close();

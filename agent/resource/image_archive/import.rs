@@ -36,7 +36,7 @@ pub(super) fn import(archive: &ImageArchive, host: &Host) -> Result<()> {
     }
     let choice = Choice::of(&archive.store, archive.containerd.as_deref());
     let mut opened = Opened::open(host, &choice, NAMESPACE)?;
-    host.notes.add(format!("containerd {}", opened.version()));
+    opened.note()?;
     let filled = fill(archive, host, &mut opened);
     host.meter.close();
     opened.close()?;

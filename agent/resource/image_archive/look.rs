@@ -6,13 +6,14 @@ use super::{ImageArchive, NAMESPACE, Seen};
 use crate::error::Result;
 use crate::host::Host;
 use crate::store::tarball::remembered;
-use crate::store::{Choice, look};
+use crate::store::{Choice, Filler, look};
 
 /// Looks.
 pub(super) fn look(archive: &ImageArchive, host: &Host) -> Result<Seen> {
     let there = host.root.meta_followed(&archive.path)?;
     let mut seen = Seen {
         receipt: receipt::read(&host.root, archive)?.map(Box::new),
+        filled_by: Filler::of(&host.root, &archive.store)?,
         faults: Vec::new(),
         archive: there.is_some(),
     };

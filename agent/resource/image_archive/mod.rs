@@ -15,6 +15,7 @@ use crate::host::Host;
 use crate::host::oci::Platform;
 use crate::resource::schema::Field;
 use crate::resource::{Claim, Diff, ENTRY, Fault, Kind, Phase, Place};
+use crate::store::Filler;
 pub use receipt::Receipt;
 
 /// containerd's namespace that kubelet looks into.
@@ -51,6 +52,9 @@ pub struct Seen {
     /// What was imported, as the receipt has it.
     #[serde(flatten)]
     pub receipt: Option<Box<Receipt>>,
+    /// The containerd that filled the store last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filled_by: Option<Filler>,
     /// What keeps its images from being there; empty when nothing does.
     pub faults: Vec<String>,
     /// The archive is there to import from.
@@ -159,6 +163,7 @@ mod tests {
         for (faults, there, place, want) in table {
             let seen = Seen {
                 receipt: None,
+                filled_by: None,
                 faults: vec!["x".to_owned(); faults],
                 archive: there,
             };

@@ -18,6 +18,7 @@ mod extended;
 mod header;
 mod label;
 mod parents;
+mod probe;
 mod remove;
 mod resolve;
 mod tar;
@@ -30,6 +31,7 @@ pub use compare::compare;
 pub use error::LayerError;
 pub use label::carry_label;
 pub use parents::settle_parents;
+pub use probe::carries;
 
 use crate::host::failure::Failure;
 use tar::Parser;

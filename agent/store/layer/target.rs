@@ -14,7 +14,7 @@ use super::resolve::{DIRECTORY, Parents, open_in};
 use super::{Implicit, Target};
 
 /// What overlayfs reads as "nothing below shows through".
-const OPAQUE: &str = "trusted.overlay.opaque";
+pub(super) const OPAQUE: &str = "trusted.overlay.opaque";
 
 /// One target.
 #[derive(Debug)]

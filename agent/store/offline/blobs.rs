@@ -30,10 +30,9 @@ impl<'p> Blobs<'p> {
         format!("{}/{}", self.dir, digest.hex())
     }
 
-    /// Whether a blob's file has the digest that it is named by; none where there is no file. Reads all of it.
-    pub fn whole(&self, digest: &Digest) -> Result<Option<bool>> {
-        let have = self.root.digest(&self.path(digest))?;
-        Ok(have.map(|have| have == digest.hex()))
+    /// Their directory, in the tree that the store lies in.
+    pub(in crate::store) fn dir(&self) -> &str {
+        &self.dir
     }
 }
 

@@ -182,7 +182,4 @@ fn a_blob_is_what_its_file_is() {
     assert_eq!(blobs.size(&whole).unwrap(), Some(5));
     assert_eq!(blobs.size(&torn).unwrap(), Some(0));
     assert_eq!(blobs.size(&other).unwrap(), None);
-    assert_eq!(blobs.whole(&whole).unwrap(), Some(true));
-    assert_eq!(blobs.whole(&torn).unwrap(), Some(false));
-    assert_eq!(blobs.whole(&other).unwrap(), None);
 }

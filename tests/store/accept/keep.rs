@@ -15,27 +15,27 @@ fn table(daemon: &Daemon, args: &[&str]) -> Vec<Vec<String>> {
 }
 
 /// The first words of such lines.
-fn firsts(daemon: &Daemon, args: &[&str]) -> BTreeSet<String> {
+pub(super) fn firsts(daemon: &Daemon, args: &[&str]) -> BTreeSet<String> {
     let lines = table(daemon, args).into_iter();
     lines.filter_map(|line| line.first().cloned()).collect()
 }
 
-fn blobs(daemon: &Daemon) -> BTreeSet<String> {
+pub(super) fn blobs(daemon: &Daemon) -> BTreeSet<String> {
     firsts(daemon, &["content", "ls"])
 }
 
-fn snapshots(daemon: &Daemon) -> BTreeSet<String> {
+pub(super) fn snapshots(daemon: &Daemon) -> BTreeSet<String> {
     firsts(daemon, &["snapshots", "--snapshotter", "overlayfs", "ls"])
 }
 
 /// Two sets must be equal; only what differs is shown.
-fn same(have: &BTreeSet<String>, want: &BTreeSet<String>) {
+pub(super) fn same(have: &BTreeSet<String>, want: &BTreeSet<String>) {
     let differ: Vec<&String> = have.symmetric_difference(want).collect();
     assert!(differ.is_empty(), "{differ:?} of {have:#?}");
 }
 
 /// Digests of everything that an image is made of here.
-fn parts(image: &Image) -> BTreeSet<String> {
+pub(super) fn parts(image: &Image) -> BTreeSet<String> {
     let variant = image.variant("linux/amd64");
     let layers = variant.layers.iter().map(|layer| layer.blob.digest.clone());
     let documents = [

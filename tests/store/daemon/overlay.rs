@@ -5,7 +5,7 @@ use nix::mount::{MsFlags, mount};
 use std::path::{Path, PathBuf};
 
 /// Where one can be mounted, with its layers.
-pub(super) fn dir() -> tempfile::TempDir {
+pub(crate) fn dir() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for name in ["lower", "upper", "work", "merged"] {
         std::fs::create_dir(dir.path().join(name)).unwrap();
@@ -14,7 +14,7 @@ pub(super) fn dir() -> tempfile::TempDir {
 }
 
 /// Mounts it, and gives its root.
-pub(super) fn mounted(dir: &Path) -> PathBuf {
+pub(crate) fn mounted(dir: &Path) -> PathBuf {
     let at = dir.display();
     let options = format!("lowerdir={at}/lower,upperdir={at}/upper,workdir={at}/work");
     let merged = dir.join("merged");

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::records::{Held, Records};
 use nodeagent::error::{Error, Result};
 use nodeagent::host::containerd::{
-    Containerd, Content, Facts, Image, Labels, Mount, Prepared, Snapshot, SnapshotKind,
+    Containerd, Content, Facts, Image, Labels, Mount, Prepared, Snapshot, SnapshotKind, Snapshotter,
 };
 use nodeagent::host::oci::{Descriptor, Digest};
 use nodeagent::host::root::sha256;
@@ -27,6 +27,7 @@ pub(crate) struct Fake {
     /// Names of the calls that write bytes.
     pub(crate) sent: Cell<usize>,
     pub(super) records: RefCell<Records>,
+    snapshotter: Snapshotter,
 }
 
 impl Fake {
@@ -45,6 +46,7 @@ impl Fake {
             calls: Cell::new(0),
             sent: Cell::new(0),
             records: RefCell::default(),
+            snapshotter: Snapshotter::default(),
         }
     }
 
@@ -80,12 +82,16 @@ impl Containerd for Fake {
             Ok(Facts {
                 version: "fake".to_owned(),
                 content: self.store.join("io.containerd.content.v1.content"),
+                snapshots: true,
                 overlayfs: Some(self.store.join("io.containerd.snapshotter.v1.overlayfs")),
                 shares_content: self.shares,
             })
         })
     }
 
+    fn snapshotter(&self) -> &Snapshotter {
+        &self.snapshotter
+    }
     fn make_namespace(&self) -> Result<()> {
         self.call("make the namespace", |_| Ok(()))
     }

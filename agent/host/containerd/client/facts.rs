@@ -11,6 +11,9 @@ use super::call::RECORD;
 use crate::error::{Error, Result};
 use crate::host::containerd::Facts;
 
+/// The type of snapshotters, those of other processes included.
+const SNAPSHOTTER: &str = "io.containerd.snapshotter.v1";
+
 pub(super) fn facts(client: &Client) -> Result<Facts> {
     let version = client
         .ask(RECORD, client.version_service().version(client.request(())))
@@ -31,10 +34,15 @@ pub(super) fn facts(client: &Client) -> Result<Facts> {
         );
     };
     let policy = told("io.containerd.metadata.v1", "bolt", "policy");
+    let snapshotter = usable(&plugins, SNAPSHOTTER, client.snapshotter.as_str());
+    let root = snapshotter.and_then(|plugin| plugin.exports.get("root"));
     Ok(Facts {
         version: version.into_inner().version,
         content: content.into(),
-        overlayfs: told("io.containerd.snapshotter.v1", "overlayfs", "root").map(Into::into),
+        snapshots: snapshotter.is_some(),
+        overlayfs: root
+            .filter(|_| client.snapshotter.is_overlayfs())
+            .map(Into::into),
         shares_content: policy.is_some_and(|policy| policy == "shared"),
     })
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use containerd_client::tonic::metadata::AsciiMetadataValue;
 use containerd_client::tonic::transport::Channel;
 
-use super::{Containerd, Content, Facts, Image, Labels, Mount, Prepared, Snapshot};
+use super::{Containerd, Content, Facts, Image, Labels, Mount, Prepared, Snapshot, Snapshotter};
 use crate::error::{Context as _, Error, Result};
 use crate::host::oci::{Descriptor, Digest};
 
@@ -30,6 +30,7 @@ pub struct Client {
     channel: Channel,
     socket: PathBuf,
     namespace: AsciiMetadataValue,
+    snapshotter: Snapshotter,
     /// No call takes longer.
     patience: Duration,
     /// What is written is kept by this lease.
@@ -64,15 +65,27 @@ impl Client {
             channel,
             socket: socket.to_owned(),
             namespace,
+            snapshotter: Snapshotter::default(),
             patience,
             lease: None,
         })
+    }
+
+    /// Asks another snapshotter than overlayfs.
+    #[must_use]
+    pub fn on(mut self, snapshotter: Snapshotter) -> Self {
+        self.snapshotter = snapshotter;
+        self
     }
 }
 
 impl Containerd for Client {
     fn facts(&self) -> Result<Facts> {
         facts::facts(self)
+    }
+
+    fn snapshotter(&self) -> &Snapshotter {
+        &self.snapshotter
     }
 
     fn make_namespace(&self) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Snapshots of the overlayfs snapshotter, and the slow way to fill one.
+//! Snapshots, and the slow way to fill one.
 //! They are separate because a name is taken twice here: by the one that is written and by the committed one.
 
 use containerd_client::services::v1::ApplyRequest;
@@ -16,9 +16,6 @@ use crate::error::{Context as _, Result};
 use crate::host::containerd::{Labels, Mount, Prepared, Snapshot, SnapshotKind};
 use crate::host::oci::{Descriptor, Digest};
 
-/// The snapshotter that RKE2 and kubelet's nodes use.
-const OVERLAYFS: &str = "overlayfs";
-
 pub(super) fn prepare(
     client: &Client,
     key: &str,
@@ -26,7 +23,7 @@ pub(super) fn prepare(
     labels: &Labels,
 ) -> Result<Prepared> {
     let message = PrepareSnapshotRequest {
-        snapshotter: OVERLAYFS.to_owned(),
+        snapshotter: client.snapshotter.to_string(),
         key: key.to_owned(),
         parent: parent.unwrap_or_default().to_owned(),
         labels: labels.clone().into_iter().collect(),
@@ -53,7 +50,7 @@ fn mount(mount: types::Mount) -> Mount {
 /// Commits. If the name is taken, be it by an earlier try whose answer was lost, what was written is not needed.
 pub(super) fn commit(client: &Client, name: &str, key: &str, labels: &Labels) -> Result<()> {
     let message = CommitSnapshotRequest {
-        snapshotter: OVERLAYFS.to_owned(),
+        snapshotter: client.snapshotter.to_string(),
         name: name.to_owned(),
         key: key.to_owned(),
         labels: labels.clone().into_iter().collect(),
@@ -69,7 +66,7 @@ pub(super) fn commit(client: &Client, name: &str, key: &str, labels: &Labels) ->
 
 pub(super) fn remove(client: &Client, name: &str) -> Result<()> {
     let message = RemoveSnapshotRequest {
-        snapshotter: OVERLAYFS.to_owned(),
+        snapshotter: client.snapshotter.to_string(),
         key: name.to_owned(),
     };
     let request = client.request(message);
@@ -79,7 +76,7 @@ pub(super) fn remove(client: &Client, name: &str) -> Result<()> {
 
 pub(super) fn all(client: &Client) -> Result<Vec<Snapshot>> {
     let message = ListSnapshotsRequest {
-        snapshotter: OVERLAYFS.to_owned(),
+        snapshotter: client.snapshotter.to_string(),
         ..ListSnapshotsRequest::default()
     };
     let request = client.request(message);
