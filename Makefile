@@ -12,10 +12,10 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 PACKAGES := gcc libc6-dev binutils file ca-certificates \
   mmdebstrap apt-utils gnupg rpm createrepo-c \
   systemd systemd-container util-linux iproute2 procps bsdutils perl-base python3 groff-base \
-  packer docker-registry openssl skopeo runc \
+  packer docker-registry openssl openssh-client e2fsprogs skopeo runc \
   protobuf-compiler nasm autoconf automake libtool
 
-.PHONY: build deps static check test crash demo bench-images bench-route install deb rpm clean
+.PHONY: build deps static check test test-vm crash demo bench-images bench-route bench-boot install deb rpm clean
 
 build:
 	cargo build --locked
@@ -48,8 +48,13 @@ check: deps
 
 # The static binary is looked at by a test of its own. It inflates with ISA-L, the tests' own build without.
 test: deps check static
-	cargo test --locked
+	cargo test --locked -- --skip vm::
 	cargo test --locked --features isal --lib -- store::inflate store::layer
+	$(MAKE) test-vm
+
+# An image baked in a VM and its clones, with the static binary. One test at a time: emulation takes every processor there is.
+test-vm: deps static
+	cargo test --locked --test tests -- --test-threads 1 vm::
 
 # The kills at random instants again, with other instants; NODEAGENT_CRASH_SEED=… gives those of an earlier run.
 crash: deps
@@ -70,6 +75,10 @@ bench-route: deps
 	cargo build --locked --release --bin nodeagent
 	@NODEAGENT_PROGRAM=$(abspath $(TARGET_DIR))/release/nodeagent \
 	  cargo test --locked --test tests -- --ignored --nocapture route::bench
+
+# The same VM from power-on to RKE2, provisioned at boot and from the golden image, and what the gate costs.
+bench-boot: deps static
+	@cargo test --locked --test tests -- --ignored --nocapture vm::bench
 
 # Everything that a package installs, under DESTDIR. A binary that is given (BINARY=…) is taken as it is, else one is built.
 # Of the policy the binary has its own copy: these are to read, and to start a site's fragments from.

@@ -4,7 +4,7 @@
 use crate::support::{
     machine::cache,
     namespace::{empty, in_namespaces},
-    vm::node,
+    vm::{node, qemu::Vm},
 };
 use std::{
     fs,
@@ -19,10 +19,19 @@ pub(super) fn in_lab(name: &str, test: impl FnOnce(&Path) + Send) {
     let disks = Disks(dir.clone());
     in_namespaces(|| {
         empty("/run");
-        node::wires().unwrap();
+        node::wires(&dir).unwrap();
         test(&dir);
     });
     drop(disks);
+}
+
+/// The line of the console with a text; it must be there, and hold another one too.
+pub(super) fn said(vm: &Vm, begin: &str, part: &str) -> String {
+    let console = vm.console();
+    let line = console.lines().find(|line| line.contains(begin));
+    let line = line.unwrap_or_else(|| panic!("{}", vm.told(&format!("no {begin:?}"))));
+    assert!(line.contains(part), "no {part:?} in {line:?}");
+    line.to_owned()
 }
 
 /// Removes the disks whatever became of the test; they are large.
@@ -32,7 +41,10 @@ impl Drop for Disks {
     fn drop(&mut self) {
         for file in fs::read_dir(&self.0).into_iter().flatten().flatten() {
             let path = file.path();
-            if path.extension().is_some_and(|e| e == "qcow2" || e == "raw" || e == "iso") {
+            if path
+                .extension()
+                .is_some_and(|e| e == "qcow2" || e == "raw" || e == "iso")
+            {
                 fs::remove_file(path).unwrap_or_default();
             }
         }

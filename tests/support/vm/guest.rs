@@ -12,6 +12,17 @@ use std::{
 
 /// The packages on top of the `important` ones.
 const PACKAGES: &str = include_str!("../guest/packages.txt");
+/// Those of the list that are there for the profile's sake alone.
+const OF_THE_PROFILE: [&str; 8] = [
+    "chrony",
+    "cryptsetup",
+    "ebtables",
+    "ethtool",
+    "multipath-tools",
+    "nfs-common",
+    "open-iscsi",
+    "qemu-guest-agent",
+];
 /// What is done to the root after the packages are in.
 const CUSTOMIZE: &str = include_str!("../guest/customize.sh");
 /// Size of every disk; the file is sparse.
@@ -26,11 +37,20 @@ pub(crate) struct Guest {
 
 /// The cached stock guest; VMs write to overlays of its disk.
 pub(crate) fn stock() -> Result<Guest> {
+    cached("guest 1", &[])
+}
+
+/// One that has none of the profile's packages yet, as a vendor ships it.
+pub(crate) fn bare() -> Result<Guest> {
+    cached("bare guest 1", &OF_THE_PROFILE)
+}
+
+fn cached(name: &str, without: &[&str]) -> Result<Guest> {
     need_root()?;
-    let key = cache::key(&["guest 1", PACKAGES, CUSTOMIZE, SIZE]);
+    let key = cache::key(&[name, PACKAGES, CUSTOMIZE, SIZE]);
     let entry = cache::entry("guest", &key, |dir| {
         let root = dir.join("root");
-        bootstrap(&root)?;
+        bootstrap(&root, without)?;
         take_kernel(&root, dir)?;
         make_disk(&root, &dir.join("disk.raw"))?;
         // The pool is resolved against its package database alone.
@@ -82,13 +102,16 @@ pub(crate) fn iso(from: &Path, label: &str, to: &Path) -> Result<()> {
     run::ok(&mut make, LIMIT).map(|_| ())
 }
 
-fn bootstrap(root: &Path) -> Result<()> {
+fn bootstrap(root: &Path, without: &[&str]) -> Result<()> {
     let work = tempfile::tempdir().map_err(|e| format!("making a scratch directory: {e}"))?;
     let hook = work.path().join("customize.sh");
     fs::write(&hook, CUSTOMIZE).map_err(|e| doing("writing", &hook, &e))?;
-    let names: Vec<&str> = PACKAGES.lines().filter(|l| !l.starts_with('#')).collect();
-    let mut command = Command::new("mmdebstrap");
+    let wanted = |name: &&str| !name.starts_with('#') && !without.contains(name);
+    let names: Vec<&str> = PACKAGES.lines().filter(wanted).collect();
+    // In mounts of its own: what it mounts in the root would stay when it is killed.
+    let mut command = Command::new("unshare");
     command
+        .args(["--mount", "--propagation", "private", "mmdebstrap"])
         .args([
             "--quiet",
             "--mode=root",

@@ -10,6 +10,7 @@
     reason = "compiled into several programs, the tests and the drivers, and each uses its own part"
 )]
 
+pub(crate) mod builder;
 pub(crate) mod disk;
 pub(crate) mod golden;
 pub(crate) mod guest;

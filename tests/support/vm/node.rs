@@ -38,9 +38,13 @@ ip -n cli route add default via 192.0.2.1
 ";
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Makes the two networks. Only in a thread whose network and /run are its own.
-pub(crate) fn wires() -> Result<()> {
-    shell(WIRES).map(|_| ())
+/// Makes the two networks, and a key for whoever has to log in. Only in a thread whose network and /run are its own.
+pub(crate) fn wires(dir: &Path) -> Result<()> {
+    shell(WIRES)?;
+    let mut make = Command::new("ssh-keygen");
+    make.args(["-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f"])
+        .arg(dir.join("key"));
+    run::ok(&mut make, LIMIT).map(|_| ())
 }
 
 /// What makes a node another than its siblings.
@@ -56,43 +60,81 @@ pub(crate) struct Identity<'a> {
     pub(crate) user_data: &'a str,
 }
 
-/// Boots a clone of a raw image, with both NICs on the networks of [`wires`].
-pub(crate) fn boot(guest: &Guest, image: &Path, key: &Path, who: &Identity<'_>, dir: &Path) -> Result<Vm> {
-    let Identity { name, uuid, last, user_data } = *who;
+/// Boots a clone of a raw image as a worker, with both NICs on the networks of [`wires`], which was called for `dir`.
+pub(crate) fn boot(guest: &Guest, image: &Path, who: &Identity<'_>, dir: &Path) -> Result<Vm> {
+    let key = dir.join("key.pub");
+    let key = fs::read_to_string(&key).map_err(|e| doing("reading", &key, &e))?;
+    let user_data = worker(key.trim(), who.user_data)?;
+    boot_with(guest, image, who, user_data, Vec::new(), dir)
+}
+
+/// [`boot`] with user data of the caller's own, and more of QEMU's arguments.
+pub(crate) fn boot_with(
+    guest: &Guest,
+    image: &Path,
+    who: &Identity<'_>,
+    user_data: String,
+    mut more: Vec<String>,
+    dir: &Path,
+) -> Result<Vm> {
+    let Identity {
+        name, uuid, last, ..
+    } = *who;
     let system = dir.join(format!("{name}.qcow2"));
     disk::overlay(image, &system)?;
-    let key = key.with_extension("pub");
-    let key = fs::read_to_string(&key).map_err(|e| doing("reading", &key, &e))?;
     let seed = Seed {
         name: name.to_owned(),
         network: seed::two_nics(last),
-        user_data: worker(key.trim(), user_data)?,
+        user_data,
     }
     .disk(dir)?;
-    let mut more = Vec::new();
     for nic in 0..2 {
-        shell(&format!("ip tuntap add t{last}-{nic} mode tap; ip link set t{last}-{nic} master br{nic} up"))?;
+        shell(&format!(
+            "ip tuntap add t{last}-{nic} mode tap; ip link set t{last}-{nic} master br{nic} up"
+        ))?;
         more.push("-netdev".to_owned());
-        more.push(format!("tap,id=n{nic},ifname=t{last}-{nic},script=no,downscript=no"));
+        more.push(format!(
+            "tap,id=n{nic},ifname=t{last}-{nic},script=no,downscript=no"
+        ));
         more.push("-device".to_owned());
-        more.push(format!("virtio-net-pci,netdev=n{nic},romfile=,mac=02:00:00:00:{nic:02x}:{last:02x}"));
+        more.push(format!(
+            "virtio-net-pci,netdev=n{nic},romfile=,mac=02:00:00:00:{nic:02x}:{last:02x}"
+        ));
     }
-    let hardware = Hardware { name, uuid, disk: &system, seed: &seed, more };
+    let hardware = Hardware {
+        name,
+        uuid,
+        disk: &system,
+        seed: &seed,
+        more,
+    };
     Vm::start(guest, &hardware, dir)
 }
 
 /// The shipped user data of a worker, its start of RKE2, and the script that proves.
 fn worker(key: &str, more: &str) -> Result<String> {
     let known = WORKER
-        .replace("${jsonencode(ssh_authorized_keys)}", &format!("[\"{key}\"]"))
+        .replace(
+            "${jsonencode(ssh_authorized_keys)}",
+            &format!("[\"{key}\"]"),
+        )
         .replace("${package_update}", "false");
     if known.contains("${") {
-        return Err(format!("the worker's user data has a value that nobody gave: {known}"));
+        return Err(format!(
+            "the worker's user data has a value that nobody gave: {known}"
+        ));
     }
+    Ok(format!(
+        "{known}\n{more}\nruncmd:\n  - systemctl enable --now --no-block rke2-agent.service\n{}",
+        proving()?
+    ))
+}
+
+/// The line of a `runcmd` that starts the script that proves, beside the boot.
+pub(crate) fn proving() -> Result<String> {
     let script = serde_json::to_string(PROOF).map_err(|e| format!("quoting a script: {e}"))?;
     Ok(format!(
-        "{known}\ndisable_root: false\n{more}\nruncmd:\n  - systemctl enable --now --no-block rke2-agent.service\n  \
-         - [systemd-run, --quiet, --no-block, --collect, --unit=proof, sh, -c, {script}]\n"
+        "  - [systemd-run, --quiet, --no-block, --collect, --unit=proof, sh, -c, {script}]\n"
     ))
 }
 
@@ -103,7 +145,11 @@ pub(crate) struct Told(BTreeMap<String, (String, String)>);
 impl Told {
     /// Waits until a node has told everything.
     pub(crate) fn by(vm: &mut Vm) -> Result<Self> {
-        let text = vm.wait("proof", |vm| vm.proof().contains("=== end\n=== exit 0\n").then(|| vm.proof()))?;
+        let text = vm.wait("proof", |vm| {
+            vm.proof()
+                .contains("=== end\n=== exit 0\n")
+                .then(|| vm.proof())
+        })?;
         Ok(Self::parse(&text))
     }
 
@@ -114,7 +160,10 @@ impl Told {
             match line.strip_prefix("=== ") {
                 Some(mark) => match mark.strip_prefix("exit ") {
                     Some(code) => {
-                        all.insert(std::mem::take(&mut name), (code.to_owned(), std::mem::take(&mut body)));
+                        all.insert(
+                            std::mem::take(&mut name),
+                            (code.to_owned(), std::mem::take(&mut body)),
+                        );
                     }
                     None => mark.clone_into(&mut name),
                 },
@@ -129,6 +178,19 @@ impl Told {
         self.0.get(part).map_or("", |(_, text)| text)
     }
 
+    /// A property of a unit, of a part with several.
+    pub(crate) fn property(&self, part: &str, name: &str) -> &str {
+        let mut found = self.text(part).lines();
+        found
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+            .unwrap_or_default()
+    }
+
+    /// A property that is a time in microseconds, in seconds; 0: it never was.
+    pub(crate) fn seconds(&self, part: &str, name: &str) -> f64 {
+        self.property(part, name).parse::<f64>().unwrap_or(0.0) / 1e6
+    }
+
     /// The exit code of a part.
     pub(crate) fn exit(&self, part: &str) -> &str {
         self.0.get(part).map_or("", |(code, _)| code)
@@ -138,7 +200,9 @@ impl Told {
     pub(crate) fn json(&self, part: &str) -> serde_json::Value {
         let text = self.text(part);
         let start = text.find('{').unwrap_or_default();
-        text.get(start..).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+        text.get(start..)
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default()
     }
 }
 

@@ -183,18 +183,6 @@ impl Vm {
         self.text("proof")
     }
 
-    /// The command that runs a shell script in it over SSH, as root.
-    pub(crate) fn shell(&self, key: &Path, address: &str, port: u16, script: &str) -> Command {
-        let mut command = Command::new("ssh");
-        command.args(SSH).arg("-i").arg(key).args([
-            "-p",
-            &port.to_string(),
-            &format!("root@{address}"),
-            script,
-        ]);
-        command
-    }
-
     /// A failure with the end of the console.
     pub(crate) fn told(&self, what: &str) -> String {
         let (last, log) = (
@@ -217,6 +205,14 @@ impl Vm {
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .unwrap_or_default()
     }
+}
+
+/// The command that runs a shell script in a VM over SSH; `at` is user and address.
+pub(crate) fn shell(key: &Path, at: &str, port: u16, script: &str) -> Command {
+    let mut command = Command::new("ssh");
+    command.args(SSH).arg("-i").arg(key);
+    command.args(["-p", &port.to_string(), at, script]);
+    command
 }
 
 impl Drop for Vm {
