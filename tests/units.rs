@@ -16,6 +16,9 @@ const OURS: [&str; 4] = [
     "nodeagent-close.service",
     "nodeagent-route.service",
 ];
+/// The order of multipath-tools' daemon, which a container skips: it comes before file systems are mounted.
+const MULTIPATHD: &str = "[Unit]\nDefaultDependencies=no\nAfter=systemd-remount-fs.service\nBefore=local-fs-pre.target shutdown.target\n\
+    Conflicts=shutdown.target\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=sysinit.target\n";
 pub(crate) const SYSTEM: &str = "usr/lib/systemd/system";
 
 /// A stock root with our units as a bake leaves them, and `program` in place of the binary.
@@ -98,6 +101,10 @@ fn units_are_in_no_cycle_and_the_same_check_finds_seeded_ones() {
     let root = tree.path();
     // As cloud-init's generator leaves it where there is a datasource.
     want(&root, "multi-user.target", "cloud-init.target");
+    fs::write(root.join(SYSTEM).join("multipathd.service"), MULTIPATHD).unwrap();
+    want(&root, "sysinit.target", "multipathd.service");
+    // What the generator for /etc/fstab brings in.
+    want(&root, "local-fs.target", "local-fs-pre.target");
     assert_eq!(verify(&root), "");
     for (unit, from, to) in [
         (
@@ -115,6 +122,11 @@ fn units_are_in_no_cycle_and_the_same_check_finds_seeded_ones() {
             "nodeagent-close.service",
             "After=local-fs.target",
             "After=multi-user.target",
+        ),
+        (
+            "nodeagent-close.service",
+            "Before=auditd.service",
+            "Before=multipathd.service",
         ),
         (
             "nodeagent-route.service",
