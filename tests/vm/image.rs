@@ -73,6 +73,7 @@ fn a_vm_is_baked_once_and_has_what_a_container_cannot_have() {
 fn the_unit_that_stops_last_closes_the_seal_and_nothing_else_does() {
     let golden = golden();
     assert_eq!(json("generalize")["state"], "pending");
+    assert_eq!(golden.fact("closing"), "");
     // The plug pulled before and after it.
     assert_eq!(json("pending.seal")["state"], "pending");
     assert_eq!(json("closed.seal")["state"], "closed");

@@ -116,19 +116,25 @@ impl Builder<'_> {
         let before = disk::allocated(disk)?;
         self.ok("generalize", &format!("{BUILDER}\ngeneralize"))?;
         self.keep("bytes_before", &before);
-        self.keep("bytes_after", &disk::allocated(disk)?);
         self.copy(disk, "pending")
     }
 
-    /// Powers off. The disk as it is when the closing unit has spoken is kept too.
+    /// Powers off. The disk as it is when the closing unit has spoken is kept too; where it never speaks, that is told.
     fn power_off(&mut self, disk: &Path) -> Result<()> {
         self.timed("power_off", |this| {
             // The connection ends with the machine, so that its answer says nothing.
             run::run(&mut this.shell("systemctl poweroff"), LIMIT)?;
-            this.vm.wait_console(CLOSED)?;
-            this.copy(disk, "closed")?;
+            match this.vm.wait_console(CLOSED) {
+                Ok(()) => this.copy(disk, "closed")?,
+                Err(error) => this.keep("closing", &error),
+            }
             this.vm.wait_end()
-        })
+        })?;
+        // Unused blocks go when the machine closes.
+        self.keep("bytes_after", &disk::allocated(disk)?);
+        let console = self.vm.console();
+        self.keep("console", &console);
+        Ok(())
     }
 
     fn copy(&self, disk: &Path, name: &str) -> Result<()> {

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// How long anything in a VM may take: emulation on a busy machine is slow, and hardly ever stuck.
-pub(crate) const LIMIT: Duration = Duration::from_mins(10);
+pub(crate) const LIMIT: Duration = Duration::from_mins(15);
 /// No firmware menus, no devices but those named; the newest CPU that is emulated, without its slow page tables.
 const MACHINE: &str = "-nodefaults -no-user-config -display none -machine pc,vmport=off,hpet=off,usb=off \
                        -accel tcg,thread=multi,tb-size=512 -cpu max,la57=off -smp 2 -device virtio-rng-pci \
