@@ -9,7 +9,7 @@ part() {
   "$@" 2>&1
   echo "=== exit $?"
 }
-times() { systemctl show "$1" --property ActiveState --property InactiveExitTimestampMonotonic --property ActiveEnterTimestampMonotonic; }
+moments() { systemctl show "$1" --property ActiveState --property InactiveExitTimestampMonotonic --property ActiveEnterTimestampMonotonic; }
 keys() { for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -l -f "$key"; done; }
 # The most that a program ever held, in KiB: the fifth field of getrusage(RUSAGE_CHILDREN), which perl has no name for.
 memory() { perl -e 'system(@ARGV) == 0 or exit 1; $b = "\0" x 144; syscall(98, -1, $b); open(O, ">&=3"); print O ((unpack("q*", $b))[4], "\n")' "$@" 3>&1 > /dev/null; }
@@ -23,10 +23,10 @@ routes() { ip rule; ip route show table 21001; }
   part host_keys keys
   part iscsi cat /etc/iscsi/initiatorname.iscsi
   part firstboot cat /run/nodeagent/firstboot.json
-  part gate times nodeagent-firstboot.service
-  part rke2 times rke2-agent.service
-  part cloud-network times cloud-init.service
-  part cloud-final times cloud-final.service
+  part gate moments nodeagent-firstboot.service
+  part rke2 moments rke2-agent.service
+  part cloud-network moments cloud-init.service
+  part cloud-final moments cloud-final.service
   part routes routes
   part route nodeagent route show --json
   part verify nodeagent verify --json
