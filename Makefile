@@ -15,7 +15,7 @@ PACKAGES := gcc libc6-dev binutils file ca-certificates \
   packer docker-registry openssl openssh-client e2fsprogs skopeo runc \
   protobuf-compiler nasm autoconf automake libtool
 
-.PHONY: build deps static check test test-vm crash demo bench-images bench-route bench-boot install deb rpm clean
+.PHONY: build deps static check test test-vm crash demo bench-images bench-route install deb rpm clean
 
 build:
 	cargo build --locked
@@ -52,7 +52,7 @@ test: deps check static
 	cargo test --locked --features isal --lib -- store::inflate store::layer
 	$(MAKE) test-vm
 
-# An image baked in a VM and its clones, with the static binary. One test at a time: emulation takes every processor there is.
+# An image baked in a VM, with the static binary. One test at a time: emulation takes every processor there is.
 test-vm: deps static
 	cargo test --locked --test tests -- --test-threads 1 vm::
 
@@ -75,10 +75,6 @@ bench-route: deps
 	cargo build --locked --release --bin nodeagent
 	@NODEAGENT_PROGRAM=$(abspath $(TARGET_DIR))/release/nodeagent \
 	  cargo test --locked --test tests -- --ignored --nocapture route::bench
-
-# The same VM from power-on to RKE2, provisioned at boot and from the golden image, and what the gate costs.
-bench-boot: deps static
-	@cargo test --locked --test tests -- --ignored --nocapture vm::bench
 
 # Everything that a package installs, under DESTDIR. A binary that is given (BINARY=…) is taken as it is, else one is built.
 # Of the policy the binary has its own copy: these are to read, and to start a site's fragments from.

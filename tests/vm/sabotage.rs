@@ -59,6 +59,7 @@ fn boot_command(script: &str) -> String {
 }
 
 #[test]
+#[ignore = "not run yet"]
 fn a_clone_that_is_not_itself_is_named_and_never_starts_rke2() {
     let golden = golden();
     let cases = cases();
