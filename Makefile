@@ -12,10 +12,10 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 PACKAGES := gcc libc6-dev binutils file ca-certificates \
   mmdebstrap apt-utils gnupg rpm createrepo-c \
   systemd systemd-container util-linux iproute2 procps bsdutils perl-base python3 groff-base \
-  packer docker-registry openssl skopeo runc \
+  packer docker-registry openssl openssh-client e2fsprogs skopeo runc \
   protobuf-compiler nasm autoconf automake libtool
 
-.PHONY: build deps static check test crash demo bench-images bench-route fuzz install deb rpm clean
+.PHONY: build deps static check test test-vm crash demo bench-images bench-route fuzz install deb rpm clean
 
 build:
 	cargo build --locked
@@ -52,8 +52,13 @@ check: deps
 
 # The static binary is looked at by a test of its own. It inflates with ISA-L, the tests' own build without.
 test: deps check static
-	cargo test --locked
+	cargo test --locked -- --skip vm::
 	cargo test --locked --features isal --lib -- store::inflate store::layer
+	$(MAKE) test-vm
+
+# An image baked in a VM, with the static binary. One test at a time: emulation takes every processor there is.
+test-vm: deps static
+	cargo test --locked --test tests -- --test-threads 1 vm::
 
 # The kills at random instants again, with other instants; NODEAGENT_CRASH_SEED=… gives those of an earlier run.
 crash: deps

@@ -82,8 +82,12 @@ impl Generation {
     }
 }
 
+/// The order of multipath-tools' daemon, which a container skips: it comes before file systems are mounted.
+const MULTIPATHD: &str = "[Unit]\nDefaultDependencies=no\nAfter=systemd-remount-fs.service\nBefore=local-fs-pre.target shutdown.target\n\
+    Conflicts=shutdown.target\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=sysinit.target\n";
+
 /// What makes a cycle, or another fault.
-const SEEDED: [(&str, &str, &str); 5] = [
+const SEEDED: [(&str, &str, &str); 6] = [
     (
         "nodeagent-firstboot.service",
         "After=cloud-config.target",
@@ -101,6 +105,11 @@ const SEEDED: [(&str, &str, &str); 5] = [
         "After=multi-user.target",
     ),
     (
+        "nodeagent-close.service",
+        "Before=auditd.service",
+        "Before=multipathd.service",
+    ),
+    (
         "nodeagent-route.service",
         "After=dbus.socket",
         "After=network-online.target",
@@ -112,6 +121,10 @@ fn units_are_in_no_cycle_and_the_same_check_finds_seeded_ones() {
     for generation in ALL {
         let tree = generation.tree(&format!("cycle-{}", generation.suite));
         let root = tree.path();
+        fs::write(root.join(SYSTEM).join("multipathd.service"), MULTIPATHD).unwrap();
+        want(&root, "sysinit.target", "multipathd.service");
+        // What the generator for /etc/fstab brings in.
+        want(&root, "local-fs.target", "local-fs-pre.target");
         assert_eq!(generation.verify(&root), "", "{}", generation.suite);
         for (unit, from, to) in SEEDED {
             let path = root.join(SYSTEM).join(unit);

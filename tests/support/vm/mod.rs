@@ -10,4 +10,12 @@
     reason = "compiled into several programs, the tests and the drivers, and each uses its own part"
 )]
 
+pub(crate) mod builder;
+pub(crate) mod disk;
+pub(crate) mod golden;
+pub(crate) mod guest;
+pub(crate) mod node;
+pub(crate) mod qemu;
+pub(crate) mod qmp;
+pub(crate) mod seed;
 pub(crate) mod tools;
