@@ -88,7 +88,7 @@ install: $(BUILT)
 	$(BINARY) completions bash > $(SHARE)/bash-completion/completions/nodeagent
 	$(BINARY) completions zsh > $(SHARE)/zsh/site-functions/_nodeagent
 	$(BINARY) completions fish > $(SHARE)/fish/vendor_completions.d/nodeagent.fish
-	install -D -m 0644 -t $(DOC) README.md CHANGELOG.md
+	install -D -m 0644 -t $(DOC) README.md CHANGELOG.md packaging/THIRD-PARTY
 	install -D -m 0644 -t $(DOC)/docs docs/*.md
 	cd policy && find . -type f -exec install -D -m 0644 {} $(abspath $(DOC))/policy/{} \;
 

@@ -8,6 +8,7 @@ mod life;
 mod packages;
 mod packer;
 mod shell;
+mod third_party;
 
 use std::path::PathBuf;
 
