@@ -4,6 +4,7 @@
 mod booted;
 mod cloud_init;
 mod judged;
+mod keystone;
 mod life;
 mod packages;
 mod packer;
