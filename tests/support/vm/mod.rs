@@ -10,4 +10,6 @@
     reason = "compiled into several programs, the tests and the drivers, and each uses its own part"
 )]
 
+pub(crate) mod disk;
+pub(crate) mod guest;
 pub(crate) mod tools;
