@@ -5,17 +5,20 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 TRIPLE := x86_64-unknown-linux-gnu
 RELEASE := $(TARGET_DIR)/$(TRIPLE)/release
 BINARY := $(RELEASE)/nodeagent
+# A binary that is given (BINARY=…) is taken as it is, else one is built.
+GIVEN := $(filter command environment,$(firstword $(origin BINARY)))
+BUILT := $(if $(GIVEN),,static)
 PREFIX := /usr
 SHARE = $(DESTDIR)$(PREFIX)/share
 
 # What the build, the tests and the demo call, as Debian 12 packages.
 PACKAGES := gcc libc6-dev binutils file ca-certificates \
   mmdebstrap apt-utils gnupg rpm createrepo-c \
-  systemd systemd-container util-linux iproute2 procps bsdutils perl-base python3 groff-base \
-  packer docker-registry openssl openssh-client e2fsprogs skopeo runc \
+  systemd systemd-container util-linux iproute2 procps bsdutils perl-base python3 groff-base openssh-client e2fsprogs \
+  packer docker-registry openssl skopeo runc \
   protobuf-compiler nasm autoconf automake libtool
 
-.PHONY: build deps static check test test-vm crash demo bench-images bench-route fuzz install deb rpm clean
+.PHONY: build deps static check test test-vm test-packer crash demo bench-images bench-route fuzz install deb rpm clean
 
 build:
 	cargo build --locked
@@ -60,6 +63,11 @@ test: deps check static
 test-vm: deps static
 	cargo test --locked --test tests -- --test-threads 1 vm::
 
+# A real `packer build` in QEMU: ten minutes or more where there is no hardware virtualization. BINARY=… as above.
+test-packer: deps $(BUILT)
+	@NODEAGENT_PROGRAM=$(abspath $(BINARY)) \
+	  cargo test --locked --test tests -- --ignored --nocapture packaging::for_real
+
 # The kills at random instants again, with other instants; NODEAGENT_CRASH_SEED=… gives those of an earlier run.
 crash: deps
 	cargo test --locked --test tests -- --nocapture killed_at_random_instants
@@ -92,10 +100,8 @@ fuzz:
 	    -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=artifacts/$$name- corpus/$$name seeds/$$name || exit 1; \
 	done
 
-# Everything that a package installs, under DESTDIR. A binary that is given (BINARY=…) is taken as it is, else one is built.
+# Everything that a package installs, under DESTDIR.
 # Of the policy the binary has its own copy: these are to read, and to start a site's fragments from.
-GIVEN := $(filter command environment,$(firstword $(origin BINARY)))
-BUILT := $(if $(GIVEN),,static)
 DOC = $(SHARE)/doc/nodeagent
 UNITS := $(wildcard units/*.service)
 install: $(BUILT)

@@ -3,6 +3,7 @@
 
 mod booted;
 mod cloud_init;
+mod for_real;
 mod judged;
 mod keystone;
 mod life;

@@ -25,7 +25,11 @@ fn programs_run_from_their_own_root_on_the_hosts_files() {
     run::ok(&mut create, LIMIT).unwrap();
     let wrapper = dir.path().join("qemu-img");
     tools.wrapper("qemu-img", &wrapper).unwrap();
-    let said = run::ok(Command::new(wrapper).arg("info").arg(&disk), LIMIT).unwrap();
+    // As whoever looks for programs finds it: by its name, before all others.
+    let path = std::env::var("PATH").unwrap();
+    let mut wrapped = Command::new(&wrapper);
+    wrapped.env("PATH", format!("{}:{path}", dir.path().display()));
+    let said = run::ok(wrapped.arg("info").arg(&disk), LIMIT).unwrap();
     assert!(said.contains("virtual size: 1 MiB"), "{said}");
     let mut version = tools.command("qemu-system-x86_64");
     let said = run::ok(version.arg("--version"), LIMIT).unwrap();

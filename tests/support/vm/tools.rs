@@ -22,6 +22,9 @@ const LEFT_OUT: [&str; 4] = [
 /// Puts a root's programs and settings over the host's, in a mount namespace of the caller's own. /usr comes last: `mount` is in it.
 const ENTER: &str = "set -eu; root=$1; shift; for d in etc usr; do mount --rbind \"$root/$d\" \"/$d\"; done; exec \"$@\"";
 
+/// Where the programs of a root are found: not beside a wrapper, which has its program's name.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// A root with the programs of some packages.
 #[derive(Debug, Clone)]
 pub(crate) struct Tools {
@@ -59,7 +62,7 @@ impl Tools {
             .args(enter())
             .arg(&self.root)
             .arg(program)
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("PATH", PATH)
             .stdin(Stdio::null());
         command
     }
@@ -70,7 +73,7 @@ impl Tools {
         let words = enter().iter().map(|word| quoted(word)).collect::<Vec<_>>();
         let (words, root) = (words.join(" "), quoted(&self.root.display().to_string()));
         let text = format!(
-            "#!/bin/sh\nexec {words} {root} {} \"$@\"\n",
+            "#!/bin/sh\nPATH={PATH}\nexport PATH\nexec {words} {root} {} \"$@\"\n",
             quoted(program)
         );
         fs::write(path, text).map_err(|e| doing("writing", path, &e))?;
