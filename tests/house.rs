@@ -12,9 +12,9 @@ fn the_rpm_has_the_crates_version() {
     let spec = text("rpm.spec");
     let version = spec
         .lines()
-        .find_map(|line| line.strip_prefix("Version:"))
+        .find_map(|line| line.strip_prefix("%{!?nodeagent_version:%global nodeagent_version "))
         .unwrap();
-    assert_eq!(version.trim(), env!("CARGO_PKG_VERSION"));
+    assert_eq!(version.trim_end_matches('}'), env!("CARGO_PKG_VERSION"));
 }
 
 #[test]

@@ -32,3 +32,4 @@ mod store;
 mod streams;
 mod support;
 mod units;
+mod vm;

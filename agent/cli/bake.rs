@@ -112,7 +112,7 @@ pub fn run(args: &BakeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result<Exit
         Place::Node => begin_node(&mut host)?,
         _ => begin_build(&mut host, &policy, args.build_machine)?,
     };
-    journal.add(&setup::begin("bake", &policy, &host)?)?;
+    journal.add(&setup::begin("bake", &scope.skip, &policy, &host)?)?;
     let (mut progress, meter) = output::progress(io);
     host.meter = meter;
     let die = args.die_after;

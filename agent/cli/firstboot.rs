@@ -1,29 +1,30 @@
 //! `firstboot`: the gate. Proves on every boot that this node's identity is its own, and says so in a file.
 //! It is separate because it blocks the boot: it reads a handful of files, starts no child and asks nobody.
 
+mod prove;
+
 use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::{Io, output, setup};
+use super::{Io, output};
 use crate::error::{Context as _, Error, Exit, Result};
-use crate::host::Host;
 use crate::host::root::Attr;
+use crate::host::{Host, glob};
 use crate::manifest::canonical::rfc3339;
-use crate::observe::observe;
-use crate::plan::Plan;
-use crate::policy::Policy;
-use crate::record::stamp::{Stamp, Standing};
-use crate::record::{POLICY, seal, stamp};
-use crate::resource::{Observed, Place, Resource};
-use crate::verify::{Finding, Verdict, judge};
+use crate::record::stamp;
+use crate::verify::Verdict;
 
 /// Where the result of the last proof lies; gone with the boot.
 pub const RESULT: &str = "/run/nodeagent/firstboot.json";
 
 /// What to do about an identity that is not this node's own.
-const REPAIR: &str = "RKE2 stays stopped on this node. Make it again from the image, or make anew what is named above and then: systemctl start nodeagent-firstboot.service";
+const REPAIR: &str = "make this node again from the image, or make anew what is named above and then: systemctl start nodeagent-firstboot.service";
+/// By what the image's policy binds RKE2 to the gate.
+const DROP_INS: &str = "/usr/lib/systemd/system/rke2-*.service.d/50-nodeagent.conf";
+/// In such a file: without a proof nothing starts.
+const REQUIRED: &str = "Requires=nodeagent-firstboot.service";
 
 /// Arguments of `firstboot`.
 #[derive(Debug, Args)]
@@ -62,7 +63,7 @@ pub fn run(args: &FirstbootArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result
             .hint("use `nodeagent verify --root DIR --place node`"));
     }
     let mut host = Host::live()?;
-    let proved = prove(&mut host);
+    let proved = prove::prove(&mut host);
     let (found, error, hint) = match &proved {
         Ok(found) => (Some(found), None, None),
         Err(error) => (None, Some(error.one_line()), error.next_step()),
@@ -76,7 +77,10 @@ pub fn run(args: &FirstbootArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result
         boot_id: host.kernel.boot_id()?,
         millis: u64::try_from(host.clock.elapsed().as_millis()).unwrap_or(u64::MAX),
         error,
-        next: (exit != Exit::Ok).then(|| hint.unwrap_or(REPAIR).to_owned()),
+        next: match exit {
+            Exit::Ok => None,
+            _ => Some(next(hint.unwrap_or(REPAIR), &host)?),
+        },
         notes: found.map(|found| found.notes.clone()).unwrap_or_default(),
         verdict,
         observed: found
@@ -100,99 +104,18 @@ pub fn run(args: &FirstbootArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result
     }
 }
 
-/// What was found out, and the stamp to leave where this machine has none of its own.
-struct Found {
-    verdict: Verdict,
-    observed: Vec<serde_json::Value>,
-    notes: Vec<String>,
-    new_stamp: Option<Stamp>,
-}
-
-fn prove(host: &mut Host) -> Result<Found> {
-    seal::admit(&host.root, seal::Verb::Node)?;
-    let policy = setup::baked_policy(&host.root)?
-        .ok_or_else(|| Error::host(format!("read {POLICY}: the image carries no policy")))?;
-    record_is_sealed(host)?;
-    setup::load_evidence(host)?;
-    let identity = |entry: &crate::policy::Entry| {
-        entry.at(Place::Node) && matches!(entry.resource, Resource::Identity(_))
-    };
-    let seen = observe(&policy.entries, identity, host);
-    let plan = Plan::new(&policy, &seen, Place::Node);
-    let today = rfc3339(seal::judging_time(&host.root, host.clock.now())?);
-    let (copy, new_stamp) = standing(host)?;
-    let verdict = judge(&policy, &plan, copy, today.get(..10).unwrap_or_default());
-    Ok(Found {
-        verdict,
-        observed: observed(&policy, &seen),
-        notes: notes(&policy, &seen),
-        new_stamp,
-    })
-}
-
-/// Whether this machine was stamped before, and what a copy of another node's disk still has of that node.
-fn standing(host: &Host) -> Result<(Vec<Finding>, Option<Stamp>)> {
-    let Some(now) = stamp::now(
-        &host.root,
-        &host.evidence,
-        host.kernel.product_uuid()?.as_deref(),
-        host.clock.now(),
-    )?
-    else {
-        return Ok((Vec::new(), None));
-    };
-    let before = stamp::read(&host.root)?;
-    let kept = match stamp::standing(before.as_ref(), &now) {
-        Standing::Mine => return Ok((Vec::new(), None)),
-        Standing::Fresh => Vec::new(),
-        Standing::Foreign(kept) => kept,
-    };
-    let mut finding = Finding::check(
-        "stamp",
-        "a copy of a node's disk must not run as that node; if this is the node itself and only its cloud instance changed, remove /var/lib/nodeagent/firstboot.json",
-    );
-    for d in kept {
-        finding = finding.differs(d.what, d.have, d.want);
+/// The next step, after what the verdict means on this node: a site may have chosen only to be told.
+fn next(step: &str, host: &Host) -> Result<String> {
+    let mut required = false;
+    for path in glob::expand(&host.root, &[DROP_INS.to_owned()])?.paths {
+        let text = host.root.read_text(&path)?.unwrap_or_default();
+        required |= text.lines().any(|line| line == REQUIRED);
     }
-    Ok((vec![finding], Some(now)))
-}
-
-/// The tombstones are only as good as the record that holds them.
-fn record_is_sealed(host: &Host) -> Result<()> {
-    let sealed = seal::read(&host.root)?
-        .and_then(|seal| seal.digests)
-        .map(|d| d.record);
-    let now = host.root.digest(crate::record::RECORD)?;
-    if sealed.is_none() || sealed != now {
-        return Err(Error::host(format!(
-            "use {}: it is not the record that was sealed",
-            crate::record::RECORD
-        ))
-        .hint("the tombstones in it cannot be trusted: make the node again from the image"));
-    }
-    Ok(())
-}
-
-fn observed(policy: &Policy, seen: &crate::observe::Observation) -> Vec<serde_json::Value> {
-    let entries = policy.entries.iter().enumerate();
-    entries
-        .filter_map(|(index, entry)| match seen.of(index)? {
-            Ok(fact) => Some(serde_json::json!({ "id": entry.id, "observed": fact })),
-            Err(_) => None,
-        })
-        .collect()
-}
-
-fn notes(policy: &Policy, seen: &crate::observe::Observation) -> Vec<String> {
-    let seen = (0..policy.entries.len()).filter_map(|index| seen.of(index));
-    seen.flatten().flat_map(note_of).collect()
-}
-
-fn note_of(seen: &Observed) -> Vec<String> {
-    match seen {
-        Observed::Identity(seen) => seen.notes(),
-        _ => Vec::new(),
-    }
+    let means = match required {
+        true => "RKE2 stays stopped on this node",
+        false => "nothing of this image keeps RKE2 from starting",
+    };
+    Ok(format!("{means}; {step}"))
 }
 
 fn leave(proof: &Proof<'_>, host: &Host) -> Result<()> {

@@ -13,9 +13,10 @@ use super::{Io, output, setup};
 use crate::apply::{Outcome, Run};
 use crate::error::{Error, Exit, Result};
 use crate::host::{Cmd, Host, Where, context};
+use crate::plan::Scope;
 use crate::policy::Policy;
 use crate::record::seal::State;
-use crate::record::{Journal, marker, seal};
+use crate::record::{Journal, Record, marker, seal};
 use crate::resource::Place;
 use crate::verify::Finding;
 
@@ -91,12 +92,17 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
         Turn::Close => {}
     }
     let mut journal = Journal::resume(&host.root)?;
+    let scope = match turn {
+        Turn::Close => left_out_before(scope, &policy, &host)?,
+        _ => scope,
+    };
     journal.add(&setup::begin(
         if turn == Turn::Close {
             "close"
         } else {
             "generalize"
         },
+        &scope.skip,
         &policy,
         &host,
     )?)?;
@@ -141,6 +147,16 @@ pub fn run(args: &GeneralizeArgs, root: Option<&Path>, io: &mut Io<'_>) -> Resul
         true => exit,
         false => Exit::Failed,
     })
+}
+
+/// The scope of the run that is to be closed: what the last `generalize` left out is not held against its closing.
+fn left_out_before(scope: Scope, policy: &Policy, host: &Host) -> Result<Scope> {
+    let record = Record::from_journal(&host.root)?;
+    let mut runs = record.runs.into_iter().rev();
+    let before = runs.find(|run| run.verb == "generalize");
+    let mut skip = scope.skip;
+    skip.extend(before.map(|run| run.skip).unwrap_or_default());
+    setup::scope(&scope.phases, &skip, policy)
 }
 
 /// What is left to be done, by the state of the seal.

@@ -13,7 +13,7 @@ use crate::host::{Host, Root};
 use crate::observe::facts;
 use crate::plan::Scope;
 use crate::policy::Policy;
-use crate::record::{Event, LOCK, POLICY, STATE_DIR, seal, summary};
+use crate::record::{Event, LOCK, POLICY, STATE_DIR, seal, stamp, summary};
 use crate::resource::{Phase, Place};
 
 /// Which policy.
@@ -178,6 +178,7 @@ pub fn requires(policy: &Policy, host: &Host) -> Result<()> {
 /// Puts salt and tombstones of the tree in the host.
 pub fn load_evidence(host: &mut Host) -> Result<()> {
     host.evidence = summary::evidence(&host.root)?;
+    host.stamped = stamp::is_mine(host)?;
     Ok(())
 }
 
@@ -214,7 +215,7 @@ pub fn lock(host: &Host, verb: &str, wait: bool, stop: &dyn Fn() -> Option<i32>)
 }
 
 /// The journal line that a verb begins with.
-pub fn begin(verb: &str, policy: &Policy, host: &Host) -> Result<Event> {
+pub fn begin(verb: &str, skip: &[String], policy: &Policy, host: &Host) -> Result<Event> {
     Ok(Event::Begin {
         verb: verb.to_owned(),
         time: host.clock.now(),
@@ -222,6 +223,7 @@ pub fn begin(verb: &str, policy: &Policy, host: &Host) -> Result<Event> {
         policy: policy.digest()?,
         context: host.context.evidence.clone(),
         kernel: host.kernel.release()?,
+        skip: skip.to_vec(),
     })
 }
 

@@ -61,6 +61,7 @@ impl Host {
             exec,
             context,
             closing: false,
+            stamped: false,
             refresh: Cell::new(false),
             tried_images: Cell::new(false),
             meter: Arc::new(Unwatched),

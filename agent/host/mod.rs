@@ -78,6 +78,8 @@ pub struct Host {
     pub context: Context,
     /// This is the closing run at shutdown: what a running machine leaves to it is done now.
     pub closing: bool,
+    /// This very machine was stamped by a first boot: what it joined since is its own.
+    pub stamped: bool,
     /// Repositories are to be asked anew for upgrades; the upgrade that did so ends it.
     pub refresh: Cell<bool>,
     /// This run has tried to pull images: what failed is judged by its record now.

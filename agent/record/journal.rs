@@ -31,6 +31,9 @@ pub enum Event {
         context: String,
         /// Release of the running kernel.
         kernel: String,
+        /// What `--skip` left out: the unit that closes the seal leaves out the same.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        skip: Vec<String>,
     },
     /// An identifier is about to be removed.
     Tombstone(Tombstone),

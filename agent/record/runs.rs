@@ -36,6 +36,9 @@ pub struct Run {
     pub context: String,
     /// Release of the kernel that ran.
     pub kernel: String,
+    /// What `--skip` left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skip: Vec<String>,
     /// Its exit code; none when it was killed.
     pub exit: Option<u8>,
     /// Steps in order.
@@ -55,6 +58,7 @@ impl Run {
             policy: self.policy.clone(),
             context: self.context.clone(),
             kernel: self.kernel.clone(),
+            skip: self.skip.clone(),
         }];
         events.extend(self.steps.iter().cloned().map(|step| Event::Done {
             id: step.id,
@@ -93,6 +97,7 @@ pub(super) fn runs(events: Vec<Event>) -> Vec<Run> {
                     policy,
                     context,
                     kernel,
+                    skip,
                 },
                 _,
             ) => runs.push(Run {
@@ -103,6 +108,7 @@ pub(super) fn runs(events: Vec<Event>) -> Vec<Run> {
                 policy,
                 context,
                 kernel,
+                skip,
                 exit: None,
                 steps: Vec::new(),
                 failures: Vec::new(),
@@ -162,6 +168,7 @@ mod tests {
             policy: "p".into(),
             context: "root".into(),
             kernel: "k".into(),
+            skip: vec![],
         };
         let done = Event::Done {
             id: "file:/a".into(),

@@ -66,6 +66,27 @@ pub fn now(root: &Root, evidence: &Evidence, uuid: Option<&str>, at: u64) -> Res
     }))
 }
 
+/// How the stamp on a machine relates to it, and the stamp that it would get now; none without a salt.
+pub fn of(host: &Host) -> Result<Option<(Standing, Stamp)>> {
+    let uuid = host.kernel.product_uuid()?;
+    let now = now(
+        &host.root,
+        &host.evidence,
+        uuid.as_deref(),
+        host.clock.now(),
+    )?;
+    let before = read(&host.root)?;
+    Ok(now.map(|now| (standing(before.as_ref(), &now), now)))
+}
+
+/// Whether this very machine had its first boot. Of a tree, whose machine is not here, any stamp is believed.
+pub fn is_mine(host: &Host) -> Result<bool> {
+    if !host.root.is_live() {
+        return Ok(read(&host.root)?.is_some());
+    }
+    Ok(matches!(of(host)?, Some((Standing::Mine, _))))
+}
+
 /// Reads the stamp; one that cannot be understood counts as none, so that everything is checked again.
 pub fn read(root: &Root) -> Result<Option<Stamp>> {
     let bytes = root.read(STAMP)?.unwrap_or_default();

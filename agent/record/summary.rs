@@ -109,6 +109,7 @@ mod tests {
             policy: "p".into(),
             context: "c".into(),
             kernel: "k".into(),
+            skip: vec!["unit:a".into()],
             exit,
             steps: vec![Step {
                 id: "file:/a".into(),

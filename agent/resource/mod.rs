@@ -17,6 +17,7 @@ pub mod forbidden;
 pub mod identity;
 pub mod image;
 pub mod image_archive;
+mod image_store;
 pub mod kargs;
 pub mod kinds;
 pub mod module;

@@ -10,6 +10,7 @@ use super::deep::Broken;
 use super::desired::Desired;
 use super::place::Rooms;
 use super::plan::Plan;
+use super::prospect::torn;
 use super::registrar::{Fate, Office, Registrar};
 use super::resolved::{Documents, Resolved};
 use super::staging::{self, Left, Staging};
@@ -99,10 +100,11 @@ impl<'f> Filling<'f> {
             inventory,
         };
         let documents = self.documents(&ground);
-        let broken = match self.options.deep {
+        let mut broken = match self.options.deep {
             true => self.reread(containerd, &ground)?,
             false => Broken::default(),
         };
+        broken.blobs.extend(torn(&ground.rooms, &documents)?);
         let (desired, plan) = self.plan(&ground, &broken)?;
         self.planned(&plan);
         match plan.is_empty() && ground.left == Left::Nothing {

@@ -10,6 +10,7 @@ use super::desired::{self, Desired};
 use super::differences::differences;
 use super::fetch::Library;
 use super::filling::{Filling, Ground, RESERVE};
+use super::place::Rooms;
 use super::plan::Plan;
 use super::reread::{broken, directories};
 use super::resolved::{Documents, ImageLayer};
@@ -17,7 +18,7 @@ use super::{Event, ImageReport};
 use crate::error::{Context as _, Error, Result};
 use crate::host::containerd::Containerd;
 use crate::host::failure::{Class, Failure};
-use crate::host::oci::Digest;
+use crate::host::oci::{Digest, LARGEST};
 
 impl Filling<'_> {
     /// Reads every image's documents; those that cannot be had fail.
@@ -175,4 +176,17 @@ impl Filling<'_> {
             present: present.len(),
         });
     }
+}
+
+/// Documents that had to be fetched though the store has a file of them: its bytes are not what their digest says. The
+/// file may have the right size and a record, so that nothing else would tell that it must be put right.
+pub(super) fn torn(rooms: &Rooms, fetched: &Documents) -> Result<BTreeSet<Digest>> {
+    let mut torn = BTreeSet::new();
+    for digest in fetched.keys() {
+        let stored = rooms.document(digest, LARGEST)?;
+        if stored.is_some_and(|bytes| Digest::of(&bytes) != *digest) {
+            torn.insert(digest.clone());
+        }
+    }
+    Ok(torn)
 }

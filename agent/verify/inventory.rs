@@ -75,7 +75,7 @@ pub fn compare(
 }
 
 /// A node has one role: with both enabled, two daemons fight for the same ports and state.
-fn exclusive(units: &[String], enabled: &BTreeSet<String>) -> Finding {
+pub fn exclusive(units: &[String], enabled: &BTreeSet<String>) -> Finding {
     let result = finding("exclusive-units");
     let both: Vec<&str> = units
         .iter()

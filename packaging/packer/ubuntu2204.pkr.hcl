@@ -48,9 +48,21 @@ variable "nodeagent" {
   description = "The one static binary; make static builds it."
 }
 
+variable "package" {
+  type        = string
+  default     = ""
+  description = "A .deb or .rpm of it (make deb, make rpm) to be installed instead; empty: the bare binary installs itself."
+}
+
 variable "files" {
   type        = string
   description = "A directory named files, with RKE2's release files in files/rke2; it is /var/tmp/build/files in the build machine."
+}
+
+variable "policy" {
+  type        = string
+  default     = ""
+  description = "A directory with the site's own fragments of the policy, added to the shipped ones; empty: none."
 }
 
 variable "rke2_version" {
@@ -73,7 +85,7 @@ variable "settings" {
 variable "skip" {
   type        = list(string)
   default     = []
-  description = "Entries or kinds of the profile to leave out, by id; the manifest and every later audit say so."
+  description = "Entries or kinds of the profile to leave out, by id, if the image meets them without; every later audit says so."
 }
 
 variable "image_name" {
@@ -105,7 +117,16 @@ locals {
   # A quote in a value must not end the shell's.
   set  = join(" ", [for name, value in local.settings : "--set '${replace("${name}=${value}", "'", "'\\''")}'"])
   skip = join(" ", [for id in var.skip : "--skip '${id}'"])
-  bake = "/var/tmp/build/nodeagent bake --profile rke2-ubuntu2204 --build-machine ${local.set} ${local.skip}"
+  # Not /run: programs cannot be run there on Debian with an initramfs. Not /tmp: it may not survive a reboot.
+  upload  = var.package != "" ? var.package : var.nodeagent
+  file    = "/var/tmp/build/${basename(local.upload)}"
+  program = var.package != "" ? "/usr/bin/nodeagent" : local.file
+  install = var.package == "" ? "chmod 0755 '${local.file}'" : (
+    reverse(split(".", var.package))[0] == "deb" ? "dpkg --install '${local.file}'" : "rpm --upgrade --replacepkgs '${local.file}'"
+  )
+  policy = var.policy != "" ? " --policy '/var/tmp/build/${basename(var.policy)}'" : ""
+  what   = "--profile rke2-ubuntu2204${local.policy} ${local.set} ${local.skip}"
+  bake   = "${local.program} bake --build-machine ${local.what}"
 
   as_root = "sudo -n sh -eu {{ .Path }}"
   # Exit 6 means: reboot, then the same bake again. The shell stays until the reboot ends it, so that the next step
@@ -145,23 +166,22 @@ source "openstack" "ubuntu2204" {
 build {
   sources = ["source.openstack.ubuntu2204"]
 
-  # Not /tmp: a bake goes on after a reboot, and /tmp may not survive one.
   provisioner "shell" {
     inline = ["mkdir -m 0700 /var/tmp/build"]
   }
   provisioner "file" {
-    source      = var.nodeagent
-    destination = "/var/tmp/build/nodeagent"
+    source      = local.upload
+    destination = "/var/tmp/build/"
   }
   provisioner "file" {
-    source      = var.files
+    sources     = compact([var.files, var.policy])
     destination = "/var/tmp/build"
   }
 
   # The files become root's: what others may change is not installed.
   # Twice, because FIPS may ask for a reboot of its own after that for a new kernel.
   provisioner "shell" {
-    inline            = concat(["chown -R root:root /var/tmp/build", "chmod 0755 /var/tmp/build/nodeagent"], local.bake_and_reboot)
+    inline            = concat(["chown -R root:root /var/tmp/build", local.install], local.bake_and_reboot)
     execute_command   = local.as_root
     expect_disconnect = true
     skip_clean        = true
@@ -180,7 +200,7 @@ build {
   provisioner "shell" {
     pause_before        = "20s"
     start_retry_timeout = "15m"
-    inline              = [local.bake, "nodeagent generalize ${local.skip}"]
+    inline              = [local.bake, "${local.program} plan ${local.what}", "nodeagent generalize ${local.skip}"]
     execute_command     = local.as_root
     skip_clean          = true
     timeout             = var.max_build_time

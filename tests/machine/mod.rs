@@ -10,6 +10,7 @@ mod crash;
 mod demo_identity;
 #[path = "demo/summary.rs"]
 mod demo_summary;
+mod gate;
 mod rig;
 mod static_binary;
 mod ubuntu;

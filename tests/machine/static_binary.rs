@@ -11,6 +11,9 @@ use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// Bytes that the binary may have: it is uploaded into every build, and stays in every image.
+const SIZE: u64 = 12_000_000;
+
 fn binary() -> PathBuf {
     let path = cache::target_dir().join("x86_64-unknown-linux-gnu/release/nodeagent");
     assert!(
@@ -39,6 +42,12 @@ fn static_binary_asks_for_no_loader_and_no_library() {
         file.contains("static-pie linked") && file.contains("stripped"),
         "{file}"
     );
+}
+
+#[test]
+fn the_static_binary_is_small() {
+    let size = fs::metadata(binary()).unwrap().len();
+    assert!(size <= SIZE, "{size} bytes");
 }
 
 #[test]

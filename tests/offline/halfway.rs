@@ -47,6 +47,24 @@ fn cut_off_between_journal_and_seal_the_next_run_loses_no_evidence() {
 }
 
 #[test]
+fn what_generalize_left_out_is_left_out_by_the_run_that_closes_its_seal() {
+    let mini = Mini::new();
+    assert_eq!(code(&mini.bake(&[])), 0);
+    mini.put("etc/nginx/site.key", "-----BEGIN RSA PRIVATE KEY-----\n");
+    let skip = ["generalize", "--skip", "forbidden:secrets"];
+    assert_eq!(code(&mini.run(&["generalize"])), 1, "it is not forbidden");
+    assert_eq!(code(&mini.run(&skip)), 0);
+    let closed = mini.text(SEAL);
+    assert!(closed.contains("\"closed\""), "{closed}");
+    mini.put(SEAL, &closed.replace("\"closed\"", "\"pending\""));
+    assert_eq!(code(&mini.run(&["generalize"])), 0);
+    assert!(mini.text(SEAL).contains("\"closed\""));
+    let record: Value = serde_json::from_str(&mini.text(RECORD)).unwrap();
+    let last = record["runs"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["skip"], serde_json::json!(["forbidden:secrets"]));
+}
+
+#[test]
 fn a_journal_beside_a_closed_seal_is_no_evidence() {
     let mini = sealed();
     // Of another salt and without tombstones: with it every identifier would be "made anew".

@@ -44,7 +44,11 @@ const STATE: [(&str, &str); 24] = [
         "server: https://192.0.2.1:9345\ntoken: K10abc::server:def\n",
     ),
     ("etc/rancher/rke2/rke2.yaml", "client-key-data: LS0t\n"),
-    ("etc/rancher/agent/cattle-id", "0badcafe"),
+    // The SHA-256 of the machine-id's file, as Rancher's installer takes it.
+    (
+        "etc/rancher/agent/cattle-id",
+        "20f22e5119f6cc178b9e72d4966fc627ec1fb90c73dccd1eba7d45cc45312892\n",
+    ),
     ("var/lib/rancher/agent/rancher2_connection_info.json", "{}"),
     (
         "var/lib/rancher/rke2/agent/client-kubelet.key",

@@ -6,6 +6,7 @@ mod forbidden;
 mod full;
 mod halfway;
 mod hostile;
+mod identity;
 mod joined;
 mod needs;
 mod rke2;

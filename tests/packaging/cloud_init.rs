@@ -50,7 +50,7 @@ fn judge(dir: &Path, name: &str, text: &str) -> (i32, String) {
         let mut command = Command::new("chroot");
         command.args([root, "cloud-init", "schema", "--config-file"]);
         command.arg(format!("/mnt/{name}"));
-        let done = run(&mut command, Duration::from_secs(60)).unwrap();
+        let done = run(&mut command, Duration::from_mins(3)).unwrap();
         (done.code, done.stdout + &done.stderr)
     })
 }

@@ -1,21 +1,23 @@
 //! The Packer templates under the real `packer validate`, and all HCL under its formatter.
 //! It is separate because Packer looks for files, and its OpenStack builder logs in when it validates.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use nodeagent::policy::{Mistakes, Request, Sources, resolve};
 
+use super::keystone::validate_openstack;
 use super::{source, text};
 use crate::support::machine::run::{Done, run};
 
-const ROCKY: &str = "packaging/packer/rocky9.pkr.hcl";
+const QEMU: &str = "packaging/packer/qemu.pkr.hcl";
+/// What fits the template above to a distribution.
+const ROCKY: &str = "packaging/packer/rocky9.pkrvars.hcl";
+const DEBIAN: &str = "packaging/packer/debian12.pkrvars.hcl";
 const UBUNTU: &str = "packaging/packer/ubuntu2204.pkr.hcl";
 
-fn packer(args: &[&str], template: &Path, env: &[(&str, String)]) -> Done {
+pub(super) fn packer(args: &[&str], template: &Path, env: &[(&str, String)]) -> Done {
     let mut command = Command::new("packer");
     command.args(args).arg(template).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap());
@@ -60,66 +62,24 @@ fn site(dir: &Path) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Answers one login as Keystone does, with a token and an empty catalogue.
-fn keystone(listener: &TcpListener) {
-    let (mut stream, _) = listener.accept().unwrap();
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let (mut line, mut length) = (String::new(), 0);
-    while reader.read_line(&mut line).unwrap() > 2 {
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().unwrap();
-        }
-        line.clear();
-    }
-    reader.read_exact(&mut vec![0; length]).unwrap();
-    let body = r#"{"token":{"catalog":[],"expires_at":"2099-01-01T00:00:00.000000Z"}}"#;
-    let size = body.len();
-    let head = "HTTP/1.1 201 Created\r\nX-Subject-Token: t\r\nConnection: close";
-    write!(stream, "{head}\r\nContent-Length: {size}\r\n\r\n{body}").unwrap();
-}
-
-/// `packer validate` of the Ubuntu template, with a Keystone to log in to.
-fn validate_openstack(template: &Path, env: &[(&str, String)]) -> Done {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut env = env.to_vec();
-    env.push(("OS_AUTH_URL", format!("http://{address}/v3")));
-    for name in [
-        "OS_USERNAME",
-        "OS_PASSWORD",
-        "OS_DOMAIN_NAME",
-        "OS_PROJECT_NAME",
-    ] {
-        env.push((name, "test".to_owned()));
-    }
-    std::thread::scope(|scope| {
-        let served = scope.spawn(|| keystone(&listener));
-        let done = packer(&["validate"], template, &env);
-        if !served.is_finished() {
-            // A template with mistakes is refused before the login: end the wait for it.
-            drop(TcpStream::connect(address));
-        }
-        // What was sent is judged by packer's exit code.
-        drop(served.join());
-        done
-    })
-}
-
 fn validate(template: &Path, env: &[(&str, String)]) -> Done {
     if template.ends_with("ubuntu2204.pkr.hcl") {
         validate_openstack(template, env)
     } else {
-        packer(&["validate"], template, env)
+        packer(&["validate", &values(ROCKY)], template, env)
     }
+}
+
+/// The argument that gives a template the values of a file.
+fn values(name: &str) -> String {
+    format!("-var-file={}", source(name).display())
 }
 
 #[test]
 fn both_packer_templates_are_valid_and_broken_ones_are_not() {
     let dir = tempfile::tempdir().unwrap();
     let env = site(dir.path());
-    for name in [ROCKY, UBUNTU] {
+    for name in [QEMU, UBUNTU] {
         let copy = dir.path().join(Path::new(name).file_name().unwrap());
         std::fs::copy(source(name), &copy).unwrap();
         let right = validate(&copy, &env);
@@ -155,7 +115,7 @@ fn a_packer_build_needs_a_checksum_a_version_and_a_key() {
             .filter(|(n, _)| *n != variable)
             .cloned()
             .collect();
-        let done = packer(&["validate"], &source(ROCKY), &rest);
+        let done = packer(&["validate", &values(ROCKY)], &source(QEMU), &rest);
         assert_ne!(done.code, 0, "{name}");
         assert!(
             (done.stdout + &done.stderr).contains(name),
@@ -165,8 +125,10 @@ fn a_packer_build_needs_a_checksum_a_version_and_a_key() {
 }
 
 /// The values of a template's locals, as `packer inspect` prints them.
-fn locals(template: &str, env: &[(&str, String)]) -> Vec<String> {
-    let done = packer(&["inspect"], &source(template), env);
+fn locals(template: &str, file: Option<&str>, env: &[(&str, String)]) -> Vec<String> {
+    let file = file.map(values);
+    let args: Vec<&str> = ["inspect"].into_iter().chain(file.as_deref()).collect();
+    let done = packer(&args, &source(template), env);
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     let lines = done.stdout.lines().filter(|l| l.starts_with("local."));
     lines.map(str::to_owned).collect()
@@ -192,11 +154,25 @@ fn names_and_arguments_follow_the_variables() {
     let mut env = site(dir.path());
     env.push(("PKR_VAR_fips_enabled", "true".to_owned()));
     env.push(("PKR_VAR_skip", "[\"image\", \"unit:x.service\"]".to_owned()));
-    for (template, profile, account, name) in [
-        (ROCKY, "rke2-rocky9", "rocky", "rke2-rocky9-golden-20"),
-        (UBUNTU, "rke2-ubuntu2204", "ubuntu", "rke2-node-v1.34-20"),
+    let debian = "rke2-debian12-golden-20";
+    for (template, file, profile, account, name) in [
+        (
+            QEMU,
+            Some(ROCKY),
+            "rke2-rocky9",
+            "rocky",
+            "rke2-rocky9-golden-20",
+        ),
+        (QEMU, Some(DEBIAN), "rke2-debian12", "debian", debian),
+        (
+            UBUNTU,
+            None,
+            "rke2-ubuntu2204",
+            "ubuntu",
+            "rke2-node-v1.34-20",
+        ),
     ] {
-        let found = locals(template, &env);
+        let found = locals(template, file, &env);
         let name = format!("local.image_name: \"{name}");
         assert!(found.iter().any(|l| l.starts_with(&name)), "{found:?}");
         // As packer prints it: backslashes twice.
@@ -213,13 +189,55 @@ fn names_and_arguments_follow_the_variables() {
             .join(" ");
         let set = set + r" --set 'site=it'\\''s ${here}'";
         let bake = format!(
-            "bake --profile {profile} --build-machine {set} --skip 'image' --skip 'unit:x.service'"
+            "bake --build-machine --profile {profile} {set} --skip 'image' --skip 'unit:x.service'"
         );
         let line = format!("local.bake: \"/var/tmp/build/nodeagent {bake}\"");
         assert!(found.contains(&line), "{line}\n{found:?}");
     }
     env.push(("PKR_VAR_image_name", "mine".to_owned()));
-    assert!(locals(ROCKY, &env).contains(&"local.image_name: \"mine\"".to_owned()));
+    let found = locals(QEMU, Some(ROCKY), &env);
+    assert!(found.contains(&"local.image_name: \"mine\"".to_owned()));
+}
+
+/// What a template does with a bare binary, a package of either kind, and a site's policy.
+#[test]
+fn a_package_or_the_bare_binary_is_installed_and_a_policy_is_added() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = site(dir.path());
+    let file = |name: &str| dir.path().join(name).display().to_string();
+    let build = "/var/tmp/build";
+    for (package, install, program) in [
+        (
+            "",
+            format!("chmod 0755 '{build}/nodeagent'"),
+            "/var/tmp/build/nodeagent",
+        ),
+        (
+            "a.deb",
+            format!("dpkg --install '{build}/a.deb'"),
+            "/usr/bin/nodeagent",
+        ),
+        (
+            "a.rpm",
+            format!("rpm --upgrade --replacepkgs '{build}/a.rpm'"),
+            "/usr/bin/nodeagent",
+        ),
+    ] {
+        for (template, vars) in [(QEMU, Some(DEBIAN)), (UBUNTU, None)] {
+            let mut env = env.clone();
+            if !package.is_empty() {
+                env.push(("PKR_VAR_package", file(package)));
+                env.push(("PKR_VAR_policy", file("site.d")));
+            }
+            let found = locals(template, vars, &env);
+            let line = format!("local.install: \"{install}\"");
+            assert!(found.contains(&line), "{line}\n{found:?}");
+            let bake = format!("local.bake: \"{program} bake ");
+            let bake = found.iter().find(|line| line.starts_with(&bake)).unwrap();
+            let policy = bake.contains(" --policy '/var/tmp/build/site.d' --set ");
+            assert_eq!(policy, !package.is_empty(), "{bake}");
+        }
+    }
 }
 
 /// Terraform's language is Packer's: the one formatter reads both.
@@ -243,7 +261,7 @@ fn all_hcl_is_well_formed_and_formatted() {
             }
         }
     }
-    assert_eq!(count, 7);
+    assert_eq!(count, 9);
     let done = packer(&["fmt", "-check", "-diff"], dir.path(), &[]);
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     for broken in ["locals {\n  a = [1\n}\n", "locals {\n a   = 1\n}\n"] {

@@ -11,43 +11,46 @@ use crate::support::machine::nspawn::Machine;
 use crate::support::machine::tree::Tree;
 use crate::support::machine::{cache, rootfs};
 
-const UNIT: &str = "nodeagent-route.service";
-const SYSTEM: &str = "usr/lib/systemd/system";
+pub(crate) const UNIT: &str = "nodeagent-route.service";
+pub(super) const SYSTEM: &str = "usr/lib/systemd/system";
 
 /// eth1 with an address and no router, as NetworkManager keeps it.
 const PROFILE: &str = "[connection]\nid=eth1\ntype=ethernet\ninterface-name=eth1\n[ipv4]\nmethod=manual\naddress1=10.1.0.10/24\n[ipv6]\nmethod=disabled\n";
 
 const SETTINGS: &str = "schema = 1\ninterfaces = \"eth1\"\ngateways = \"10.1.0.1\"\nvips = \"\"\nmain_cidrs = \"10.42.0.0/16\"\nrp_filter = \"loose\"\n";
 
-fn put(root: &Path, path: &str, text: &str, mode: u32) {
+pub(super) fn put(root: &Path, path: &str, text: &str, mode: u32) {
     let path = root.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn tree() -> Tree {
-    let tree = Tree::of_stock(&rootfs::stock().unwrap().path, "route").unwrap();
-    let root = tree.path();
+/// The program, and its service enabled.
+pub(super) fn install(root: &Path) {
     let unit = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("units")
         .join(UNIT);
     fs::copy(unit, root.join(SYSTEM).join(UNIT)).unwrap();
     fs::copy(PROGRAM, root.join("usr/bin/nodeagent")).unwrap();
-    put(&root, "etc/nodeagent/route.toml", SETTINGS, 0o644);
-    put(&root, "etc/nodeagent/bare.toml", "schema = 1\n", 0o644);
+    let wants = root.join("etc/systemd/system/multi-user.target.wants");
+    fs::create_dir_all(&wants).unwrap();
+    symlink(format!("/{SYSTEM}/{UNIT}"), wants.join(UNIT)).unwrap();
+}
+
+/// Settings, and an eth1 that NetworkManager keeps: the machine's own has nobody at its other end, so that it would be left alone.
+pub(crate) fn second_nic(root: &Path) {
+    put(root, "etc/nodeagent/route.toml", SETTINGS, 0o644);
     put(
-        &root,
+        root,
         "etc/NetworkManager/system-connections/eth1.nmconnection",
         PROFILE,
         0o600,
     );
     let wants = root.join("etc/systemd/system/multi-user.target.wants");
     fs::create_dir_all(&wants).unwrap();
-    symlink(format!("/{SYSTEM}/{UNIT}"), wants.join(UNIT)).unwrap();
-    // The machine's own eth1 has nobody at its other end, so that NetworkManager would leave it alone.
     let wire = "[Unit]\nBefore=NetworkManager.service nodeagent-route.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -ec 'ip link del eth1; ip link add eth1 type veth peer name r1; ip link set r1 up'\n[Install]\nWantedBy=multi-user.target\n";
-    put(&root, &format!("{SYSTEM}/wire.service"), wire, 0o644);
+    put(root, &format!("{SYSTEM}/wire.service"), wire, 0o644);
     symlink(
         format!("/{SYSTEM}/wire.service"),
         wants.join("wire.service"),
@@ -55,11 +58,20 @@ fn tree() -> Tree {
     .unwrap();
     let managed = "[device-eth1]\nmatch-device=interface-name:eth1\nmanaged=1\n[keyfile]\nunmanaged-devices=interface-name:r1\n";
     put(
-        &root,
+        root,
         "etc/NetworkManager/conf.d/50-test.conf",
         managed,
         0o644,
     );
+}
+
+fn tree() -> Tree {
+    let tree = Tree::of_stock(&rootfs::stock().unwrap().path, "route").unwrap();
+    let root = tree.path();
+    install(&root);
+    second_nic(&root);
+    put(&root, "etc/nodeagent/bare.toml", "schema = 1\n", 0o644);
+    let wants = root.join("etc/systemd/system/multi-user.target.wants");
     // Something waits for the network, as RKE2 does.
     let waits = "[Unit]\nWants=network-online.target\nAfter=network-online.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'ip rule > /run/rules-at-start'\n[Install]\nWantedBy=multi-user.target\n";
     put(&root, &format!("{SYSTEM}/waits.service"), waits, 0o644);
@@ -72,7 +84,7 @@ fn tree() -> Tree {
 }
 
 /// Rule and routes of eth1 are there.
-fn routed(machine: &Machine) -> bool {
+pub(crate) fn routed(machine: &Machine) -> bool {
     let rules = machine.ok(&["ip", "rule"]).unwrap();
     let table = machine
         .run(&["ip", "route", "show", "table", "21001"])

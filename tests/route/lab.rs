@@ -1,6 +1,7 @@
 //! The lab: node (eth0 10.0.0.10, eth1 10.1.0.10), router with a strict reverse path filter on every port, client.
 //! It is separate because every test of routing begins with it, anew, in namespaces that end with its thread.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -9,6 +10,7 @@ use rtnetlink::packet_route::route::RouteProtocol;
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute};
 
 use super::probe::within;
+use super::watch::until;
 use crate::support::namespace::{bind, empty, in_namespaces};
 
 const WIRES: &str = "
@@ -53,6 +55,11 @@ pub(super) const CLUSTER: [&str; 4] =
 /// The program under test.
 pub(super) const PROGRAM: &str = env!("CARGO_BIN_EXE_nodeagent");
 
+/// The program that is run: another build of it where one is named, for figures.
+fn program() -> OsString {
+    std::env::var_os("NODEAGENT_PROGRAM").unwrap_or_else(|| PROGRAM.into())
+}
+
 /// A lab; it lasts as long as the thread that [`in_lab`] runs.
 pub(super) struct Lab {
     _tables: tempfile::TempDir,
@@ -73,6 +80,7 @@ pub(super) fn in_lab<T: Send>(test: impl FnOnce(&Lab) -> T + Send) -> T {
         bind(tables.path(), "/etc/iproute2");
         let lab = Lab { _tables: tables };
         lab.sh(WIRES);
+        lab.settled();
         test(&lab)
     })
 }
@@ -110,7 +118,7 @@ impl Lab {
 
     /// The program on the node.
     pub(super) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(program());
         command
             .args(words)
             .stdin(Stdio::null())
@@ -189,6 +197,32 @@ impl Lab {
             Some(_) => words.next().unwrap().to_owned(),
             None => "unreachable".to_owned(),
         }
+    }
+
+    /// Waits until the kernel has told everybody of each cable: it does so later, by and by, and until then a route may
+    /// be marked as one of a dead link.
+    pub(super) fn settled(&self) {
+        for namespace in ["node", "rtr", "cli"] {
+            until("all cables are in", || {
+                let told =
+                    self.ip(namespace, "-o link") + &self.ip(namespace, "route show table all");
+                !["NO-CARRIER", "LOWERLAYERDOWN", "linkdown"]
+                    .iter()
+                    .any(|word| told.contains(word))
+            });
+        }
+    }
+
+    /// How often a namespace dropped a packet because its answer would go another way.
+    pub(super) fn dropped(&self, namespace: &str) -> u64 {
+        let text = self.sh(&format!("ip netns exec {namespace} cat /proc/net/netstat"));
+        let mut rows = text.lines().map(str::split_whitespace);
+        let (names, values) = (rows.next().unwrap(), rows.next().unwrap());
+        let mut named = names.zip(values);
+        let (_, value) = named
+            .find(|(name, _)| *name == "IPReversePathFilter")
+            .unwrap();
+        value.parse().unwrap()
     }
 
     /// A counter of a file below /proc/net or /sys/class/net of a namespace.

@@ -2,11 +2,13 @@
 //! reply which comes back another way. It is separate because that router is the judge, and needs no machine.
 
 mod bench;
-mod booted;
+pub(crate) mod booted;
+mod chosen;
+mod dhcp;
 mod faults;
 mod lab;
 mod lease;
 mod probe;
 mod scenarios;
 mod table;
-mod watch;
+pub(crate) mod watch;

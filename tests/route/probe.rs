@@ -1,6 +1,7 @@
 //! Probes: a TCP connection from one namespace to another, which only a right way there and back makes.
 //! They are separate because a thread has to enter a namespace for each end.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::time::Duration;
@@ -8,8 +9,23 @@ use std::time::Duration;
 use nix::sched::{CloneFlags, setns};
 use tokio::net::TcpSocket;
 
-/// How long an answer is waited for; microseconds, or a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an answer is waited for that should come: microseconds, on a loaded machine with a lost packet seconds.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long one is waited for that should not.
+const SHORT: Duration = Duration::from_secs(2);
+
+thread_local! {
+    static LIMIT: Cell<Duration> = const { Cell::new(PATIENCE) };
+}
+
+/// Asks something whose answer should be no: nobody waits long for what should not come.
+pub(super) fn doubtful<T>(ask: impl FnOnce() -> T) -> T {
+    let before = LIMIT.replace(SHORT);
+    let answer = ask();
+    LIMIT.set(before);
+    answer
+}
 
 /// Runs something in one of the lab's namespaces.
 pub(super) fn within<T: Send>(namespace: &str, work: impl FnOnce() -> T + Send) -> T {
@@ -30,6 +46,11 @@ pub(super) fn reaches(client: &str, to: &str) -> bool {
     connects(client, None, "node", to)
 }
 
+/// Whether it does not.
+pub(super) fn is_cut_off(client: &str, to: &str) -> bool {
+    !doubtful(|| reaches(client, to))
+}
+
 /// Whether a connection from one namespace, with this source, to an address in another is made.
 pub(super) fn connects(client: &str, source: Option<&str>, server: &str, to: &str) -> bool {
     let to: IpAddr = to.parse().unwrap();
@@ -39,10 +60,11 @@ pub(super) fn connects(client: &str, source: Option<&str>, server: &str, to: &st
     };
     let at = listener.local_addr().unwrap();
     let source: Option<IpAddr> = source.map(|text| text.parse().unwrap());
-    within(client, || dial(source, at))
+    let limit = LIMIT.get();
+    within(client, || dial(source, at, limit))
 }
 
-fn dial(source: Option<IpAddr>, to: SocketAddr) -> bool {
+fn dial(source: Option<IpAddr>, to: SocketAddr, limit: Duration) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -57,14 +79,14 @@ fn dial(source: Option<IpAddr>, to: SocketAddr) -> bool {
             return false;
         }
         matches!(
-            tokio::time::timeout(PATIENCE, client.connect(to)).await,
+            tokio::time::timeout(limit, client.connect(to)).await,
             Ok(Ok(_))
         )
     })
 }
 
-/// Sends the packet that opens a connection, and waits for no answer longer than usual.
+/// Sends the packet that opens a connection; an answer is not expected.
 pub(super) fn knocks(client: &str, to: &str) -> bool {
     let to: SocketAddr = to.parse().unwrap();
-    within(client, || dial(None, to))
+    within(client, || dial(None, to, SHORT))
 }

@@ -13,7 +13,7 @@ use super::scenarios::STANDARD;
 pub(super) const LONG: Duration = Duration::from_secs(20);
 
 /// Waits for a state.
-pub(super) fn until(what: &str, mut reached: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut reached: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !reached() {
         assert!(begin.elapsed() < LONG, "never: {what}");

@@ -2,6 +2,7 @@
 //! Separate because most of it can only be seen from outside, in /proc.
 
 use super::{debian, inside, live};
+use crate::support::own_test;
 use nodeagent::host::{Cmd, Exec};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -142,9 +143,8 @@ fn parent_to_be_killed() {
 }
 
 fn parent(script: &str, tree: Option<&Path>) -> Child {
-    let mut parent = Command::new(std::env::current_exe().unwrap());
+    let mut parent = own_test("sandbox::exec::parent_to_be_killed");
     parent
-        .args(["--ignored", "--exact", "sandbox::exec::parent_to_be_killed"])
         .env("NODEAGENT_TEST_SCRIPT", script)
         .stdout(Stdio::null())
         .stderr(Stdio::null());

@@ -177,6 +177,22 @@ fn a_key_of_another_type_or_outside_the_configuration_counts() {
 }
 
 #[test]
+fn a_name_on_a_booted_machine_s_command_line_is_told_without_its_value() {
+    let mut bench = Bench::new();
+    own_state(&bench);
+    bench.host.context.place = nodeagent::host::Where::Booted;
+    assert_eq!(verdict(&bench, "command-line"), (vec![], 0));
+    let words = "rd.iscsi.initiator=iqn.1993-08.org.debian:01:build systemd.hostname=builder-7";
+    words.clone_into(&mut bench.fakes.kernel.edit().words);
+    let plan = bench.plan(&identity("command-line"), Place::Node);
+    let told = format!("{:?}", plan.items[0].differences);
+    assert_eq!(plan.items[0].differences.len(), 2, "{told}");
+    for secret in ["debian:01:build", "builder-7"] {
+        assert!(!told.contains(secret), "{told}");
+    }
+}
+
+#[test]
 fn an_identifier_that_is_only_mounted_is_told_whatever_lies_behind_the_mount() {
     use crate::support::namespace;
     for memory in [false, true] {

@@ -3,9 +3,11 @@
 
 mod again;
 mod cri;
+mod durable;
 mod keep;
 mod lies;
 mod run;
+mod torn;
 mod trees;
 
 use std::path::{Path, PathBuf};
@@ -77,15 +79,21 @@ impl Stage {
 
     /// One fill by our program, with a daemon of its own.
     fn pull(&self) -> Done {
+        self.pull_with(&[])
+    }
+
+    fn pull_with(&self, more: &[&str]) -> Done {
+        run(self.pulling().args(more), Duration::from_secs(120)).unwrap()
+    }
+
+    /// That fill, not yet begun.
+    fn pulling(&self) -> Command {
         let host = self.registry.host();
         let pinned = self.images.iter().map(|image| image.pinned(host) + "\n");
         let list: String = pinned.collect();
-        pull(
-            self.generation,
-            &self.store(),
-            &list,
-            &["--plain-http", host],
-        )
+        let mut command = pulling(self.generation, &self.store(), &list);
+        command.args(["--plain-http", host]);
+        command
     }
 
     /// A node's own daemon on the store.
@@ -120,6 +128,12 @@ fn names(image: &Image, host: &str) -> [String; 3] {
 
 /// One fill by our program, with a daemon of its own.
 fn pull(generation: Generation, store: &Path, list: &str, more: &[&str]) -> Done {
+    let mut command = pulling(generation, store, list);
+    run(command.args(more), Duration::from_secs(120)).unwrap()
+}
+
+/// That fill, not yet begun.
+fn pulling(generation: Generation, store: &Path, list: &str) -> Command {
     std::fs::create_dir_all(store).unwrap();
     let file = store.with_extension("list");
     std::fs::write(&file, list).unwrap();
@@ -133,7 +147,7 @@ fn pull(generation: Generation, store: &Path, list: &str, more: &[&str]) -> Done
     command
         .arg("--containerd")
         .arg(generation.programs().unwrap().containerd);
-    run(command.args(more), Duration::from_secs(120)).unwrap()
+    command
 }
 
 /// A node's own daemon on a store.

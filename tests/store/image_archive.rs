@@ -2,6 +2,7 @@
 //! Separate because it needs a tree with a containerd in it, where nothing but the archive is at hand.
 
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use nodeagent::host::{Context, Host, Where};
 use nodeagent::resource::image_archive::ImageArchive;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use crate::sandbox::{PROGRAM, debian};
 use crate::support::archives::Archive;
 use crate::support::generations::Generation;
-use crate::support::images::small::small;
+use crate::support::images::small::{small, tiny};
 use crate::support::images::{Dialect, Image, Layer, Packing};
 use crate::support::machine::tree::Tree;
 use crate::support::namespace::{empty, in_namespaces};
@@ -117,6 +118,8 @@ fn an_archive_is_imported_once_and_answers_by_its_receipt() {
             );
             host.deep = false;
 
+            remembered_as_it_is(&wanted, &host, &within(FILE), &whole);
+
             // Gone with the build, the receipt stands for it; and the store for itself.
             std::fs::remove_file(within(FILE)).unwrap();
             assert_eq!(look(&wanted, &host), (vec![], 0));
@@ -141,8 +144,13 @@ fn an_archive_is_imported_once_and_answers_by_its_receipt() {
                 &json!({"images": ["r.example/k8s/base:1"], "cache": false}),
             );
             assert_eq!(look(&one, &host).0, ["not imported"]);
+            let cache = within(&format!("{DIR}/.cache.json"));
+            std::fs::remove_file(&cache).unwrap();
             apply(&one, &host).unwrap();
+            assert!(!cache.exists(), "nobody asked for it");
             assert_eq!(look(&one, &host), (vec![], 0));
+            let filler = one.observe(&host).unwrap().filled_by.unwrap();
+            assert_eq!(filler.program.as_ref(), Some(&program));
             assert_eq!(one.observe(&host).unwrap().receipt.unwrap().images.len(), 1);
             let arm = entry(&program, &json!({"platform": "linux/riscv64"}));
             let said = apply(&arm, &host).unwrap_err().one_line();
@@ -153,6 +161,81 @@ fn an_archive_is_imported_once_and_answers_by_its_receipt() {
         }
         std::fs::create_dir_all(within(DIR)).unwrap();
     }
+}
+
+/// RKE2's note, and the times by which an archive is known, are looked at each time.
+fn remembered_as_it_is(wanted: &ImageArchive, host: &Host, file: &Path, whole: &[u8]) {
+    let plain: ImageArchive = ImageArchive {
+        cache: false,
+        ..wanted.clone()
+    };
+    let place = |bytes: &[u8], seconds: u64| {
+        std::fs::write(file, bytes).unwrap();
+        let time = UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds);
+        let opened = std::fs::File::options().write(true).open(file).unwrap();
+        opened.set_modified(time).unwrap();
+    };
+    // Touched it is the same archive still, but none that RKE2 knows.
+    place(whole, 1);
+    assert_eq!(look(&plain, host), (vec![], 0));
+    let (faults, actions) = look(wanted, host);
+    assert!(
+        faults[0].contains(".cache.json does not name it") && actions == 1,
+        "{faults:?}"
+    );
+    // As long as it was, at another time, with other bytes.
+    place(&vec![b'x'; whole.len()], 2);
+    let (faults, actions) = look(&plain, host);
+    assert!(
+        faults[0].contains("has changed") && actions == 1,
+        "{faults:?}"
+    );
+    // At the same time, but longer.
+    place(whole, 3);
+    apply(wanted, host).unwrap();
+    assert_eq!(look(wanted, host), (vec![], 0));
+    place(&[whole, b"x"].concat(), 3);
+    let (faults, _) = look(&plain, host);
+    assert!(faults[0].contains("has changed"), "{faults:?}");
+    place(whole, 3);
+    std::fs::remove_file(file.with_file_name(".cache.json")).unwrap();
+    assert_eq!(look(&plain, host), (vec![], 0));
+    assert_eq!(look(wanted, host).1, 1, "the note is gone");
+    apply(wanted, host).unwrap();
+    assert_eq!(look(wanted, host), (vec![], 0));
+}
+
+#[test]
+fn an_archive_with_one_broken_image_is_not_imported_and_the_others_are_there() {
+    let tree = debian("store-archive-broken");
+    let root = tree.path();
+    let within = |path: &str| root.join(&path[1..]);
+    std::fs::create_dir_all(within(DIR)).unwrap();
+    let program = "/usr/local/bin/containerd";
+    let from = Generation::V17.programs().unwrap().containerd;
+    std::fs::copy(from, within(program)).unwrap();
+    let images = ["good", "bad"].map(|word| tiny(&format!("k8s/{word}:1"), word));
+    let names = images.each_ref().map(|image| image.tagged("r.example"));
+    let named = [0, 1].map(|at| (&images[at], Some(names[at].as_str())));
+    let mut bytes = Archive::oci(&named).pack(Packing::Plain);
+    // Where it is not packed nobody reads a layer before it is filled in.
+    let layer = &images[1].variants[0].layers[0].blob.bytes;
+    let mut windows = bytes.windows(layer.len());
+    let at = windows.position(|part| part == layer.as_slice()).unwrap();
+    bytes[at + layer.len() / 2] ^= 1;
+    std::fs::write(within(FILE), &bytes).unwrap();
+    in_namespaces(|| {
+        empty("/run");
+        let host = host(&tree);
+        let wanted = entry(program, &json!({}));
+        let said = apply(&wanted, &host).unwrap_err().one_line();
+        assert!(said.contains("1 of 2 images failed"), "{said}");
+        assert_eq!(look(&wanted, &host), (vec!["not imported".to_owned()], 1));
+        let good = entry(program, &json!({"images": [names[0]]}));
+        apply(&good, &host).unwrap();
+        assert_eq!(look(&good, &host), (vec![], 0));
+    });
+    std::fs::remove_dir_all(within(STORE)).unwrap();
 }
 
 /// The time that a look at fifteen images takes is printed, not judged.

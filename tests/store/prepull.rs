@@ -106,8 +106,11 @@ fn entry(image: &Image, host: &str) -> String {
     } else {
         "fail"
     };
+    // One of them without its layers.
+    let keep = !image.repository.ends_with("good");
     format!(
         "[[image]]\nref = {:?}\nstore = {STORE:?}\nplain_http = true\non_failure = {may:?}\n\
+         keep_layers = {keep}\n\
          platform = \"linux/amd64\"\nreason = \"a node needs it\"\n",
         image.pinned(host)
     )
@@ -164,10 +167,23 @@ fn what_a_registry_lied_about_is_listed_by_class_and_had_later() {
             "{failures}"
         );
         assert_eq!(build.file("prepulled-images.txt").lines().count(), 5);
+        layers_are_kept(&build);
         assert_eq!(code(&build.verb(&["generalize"])), 0);
         filled_by(&build);
         std::fs::remove_dir_all(within(&build.tree.path(), STORE)).unwrap();
     });
+}
+
+/// The layers of all images but of the one that is to be without.
+fn layers_are_kept(build: &Build) {
+    let blobs = format!("{STORE}/io.containerd.content.v1.content/blobs/sha256");
+    let blobs = within(&build.tree.path(), &blobs);
+    for (name, kept) in [("good", false), ("bytes", true)] {
+        let image = tiny(&format!("k8s/{name}:1"), name);
+        let digest = &image.variants[0].layers[0].blob.digest;
+        let file = blobs.join(digest.trim_start_matches("sha256:"));
+        assert_eq!(file.exists(), kept, "{name}");
+    }
 }
 
 fn within(root: &Path, path: &str) -> PathBuf {

@@ -11,6 +11,16 @@ pub(crate) mod machine;
 pub(crate) mod namespace;
 pub(crate) mod offline;
 pub(crate) mod openpgp;
+pub(crate) mod packages;
+pub(crate) mod proxy;
 pub(crate) mod registry;
 pub(crate) mod tarball;
 pub(crate) mod tree_compare;
+pub(crate) mod vm;
+
+/// One ignored test of this very program, to be run as a process of its own that another test ends.
+pub(crate) fn own_test(name: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", name]);
+    command
+}

@@ -227,14 +227,37 @@ pub(crate) fn whole() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// A stand-in for RKE2: it says its version, and as a server or agent it says that it is ready and stays.
+const STAND_IN: &str = r#"#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+static void ready(const char *to) {
+  struct sockaddr_un at = {.sun_family = AF_UNIX};
+  strncpy(at.sun_path, to, sizeof at.sun_path - 1);
+  if (*to == '@') at.sun_path[0] = 0;
+  int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+  sendto(fd, "READY=1", 7, 0, (struct sockaddr *)&at, offsetof(struct sockaddr_un, sun_path) + strlen(to));
+  close(fd);
+}
+int main(int argc, char **argv) {
+  puts("rke2 version VERSION (0123abc)");
+  if (argc < 2 || (strcmp(argv[1], "server") && strcmp(argv[1], "agent"))) return 0;
+  fflush(stdout);
+  const char *to = getenv("NOTIFY_SOCKET");
+  if (to) ready(to);
+  for (;;) pause();
+}
+"#;
+
 /// A program that runs without a library, as RKE2's does.
 fn program(version: &str) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let (source, made) = (dir.path().join("rke2.c"), dir.path().join("rke2"));
-    let text = format!(
-        "#include <stdio.h>\nint main(void) {{ puts(\"rke2 version {version} (0123abc)\"); return 0; }}\n"
-    );
-    std::fs::write(&source, text).unwrap();
+    std::fs::write(&source, STAND_IN.replace("VERSION", version)).unwrap();
     let done = Command::new("cc")
         .arg("-static")
         .arg("-o")

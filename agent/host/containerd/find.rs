@@ -152,6 +152,8 @@ mod tests {
         let missing = find(&root, &wanted(None, false)).unwrap_err();
         assert!(missing.next_step().is_some());
         place(dir.path(), "usr/bin/containerd", 0o755);
+        // One that is only being staged does not count.
+        place(dir.path(), "data/.v9.nodeagent/bin/containerd", 0o755);
         assert!(find(&root, &wanted(None, false)).is_err());
         let own = find(&root, &wanted(None, true)).unwrap();
         assert_eq!(

@@ -26,6 +26,15 @@ impl Name {
                 .because(error)
                 .hint("write it as registry/repository:tag@sha256:digest")
         })?;
+        // It takes `Linux/a` for a repository of Docker's, which no registry has: capitals are for hosts alone.
+        if reference
+            .repository()
+            .contains(|c: char| c.is_ascii_uppercase())
+        {
+            return Err(Error::usage(wrong())
+                .because("a repository's name has no capitals")
+                .hint("write it as registry/repository:tag@sha256:digest"));
+        }
         let digest = match reference.digest() {
             Some(digest) => Some(Digest::parse(digest)?),
             None => None,
@@ -129,7 +138,14 @@ mod tests {
         let name = Name::parse(&format!("r.example/a:1@{digest}")).unwrap();
         assert_eq!(name.tagged().unwrap(), "r.example/a:1");
         assert_eq!(name.version(), digest);
-        for bad in ["", "r.example/UPPER", "r.example/a@sha256:abc", "a b"] {
+        let bad = [
+            "",
+            "r.example/UPPER",
+            "Upper/a",
+            "r.example/a@sha256:abc",
+            "a b",
+        ];
+        for bad in bad {
             assert!(Name::parse(bad).is_err(), "{bad}");
         }
     }

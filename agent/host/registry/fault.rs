@@ -66,6 +66,11 @@ impl Fault {
     /// The class of a transport's error. Its address goes: what follows a `?` can be a signature.
     pub(super) fn of_transport(doing: &str, error: reqwest::Error) -> Self {
         let error = error.without_url();
+        if causes(&error).any(|cause| cause.to_string() == PROXY_LOGIN) {
+            let refused = Self::lasting(Class::Auth, doing).because(error);
+            return refused
+                .hint("the proxy wants a login: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT");
+        }
         let (class, again) = judge(&error);
         Self::new(class, again, doing).because(error)
     }
@@ -94,11 +99,19 @@ impl Fault {
     }
 }
 
+/// hyper-util's words for a proxy's 407; its type is not public.
+const PROXY_LOGIN: &str = "proxy authorization required";
+
+/// An error and what it came of.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    let first: &(dyn StdError + 'static) = error;
+    std::iter::successors(Some(first), |cause| (*cause).source())
+}
+
 /// The class of a transport's error, found along its causes.
 fn judge(error: &reqwest::Error) -> (Class, Again) {
     let later = Again::After(None);
-    let mut next: Option<&dyn StdError> = Some(error);
-    while let Some(cause) = next {
+    for cause in causes(error) {
         match tls(cause) {
             Some(true) => return (Class::Tls, Again::No),
             Some(false) => return (Class::Tls, later),
@@ -108,7 +121,6 @@ fn judge(error: &reqwest::Error) -> (Class, Again) {
         if cause.to_string() == "dns error" {
             return (Class::Dns, later);
         }
-        next = cause.source();
     }
     match error.is_timeout() {
         true => (Class::Timeout, later),

@@ -61,6 +61,8 @@ pub struct Space {
     pub read_only: bool,
     /// It is an overlay, which carries no other overlay's upper directory.
     pub overlay: bool,
+    /// Its identifier (statfs(2)); clones of a disk have the same.
+    pub fsid: u64,
 }
 
 impl Root {
@@ -106,6 +108,7 @@ impl Root {
                     read_only: stat.flags().contains(FsFlags::ST_RDONLY),
                     overlay: fstatfs(&fd).context(doing)?.filesystem_type()
                         == OVERLAYFS_SUPER_MAGIC,
+                    fsid: stat.filesystem_id(),
                 });
             }
             let Some((shorter, _)) = at.rsplit_once('/') else {

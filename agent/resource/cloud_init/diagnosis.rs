@@ -133,12 +133,11 @@ pub(super) fn clean(line: &str) -> String {
             }
             None => word.to_owned(),
         });
-    words
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .take(WIDTH)
-        .collect()
+    let line = words.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
 }
 
 #[cfg(test)]
@@ -148,6 +147,7 @@ mod tests {
     #[test]
     fn nothing_that_may_be_secret_is_printed() {
         let long = "x".repeat(500);
+        let cut = format!("{}…", &long[..WIDTH]);
         let table = [
             (
                 "Calling 'http://169.254.169.254/openstack' failed [3/120s]",
@@ -163,7 +163,8 @@ mod tests {
                 "ssh_authorized_keys: ssh-ed25519 AAAA",
                 "(a line that may hold a secret)",
             ),
-            (long.as_str(), &long[..WIDTH]),
+            (&long, &cut),
+            (&long[..WIDTH], &long[..WIDTH]),
         ];
         for (line, want) in table {
             assert_eq!(clean(line), want);

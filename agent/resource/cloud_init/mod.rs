@@ -90,11 +90,8 @@ impl Kind for CloudInit {
             }
             State::Finished => {
                 for error in &seen.errors {
-                    diff.differs(
-                        "cloud-init",
-                        format!("finished with an error: {error}"),
-                        "without",
-                    );
+                    // Quoted, because cloud-init's own words may be cut anywhere.
+                    diff.differs("error of cloud-init", format!("«{error}»"), "none");
                 }
                 for error in &seen.recoverable {
                     diff.skip("recoverable error", error);

@@ -3,13 +3,8 @@
 
 use super::Image;
 use crate::resource::Fault;
+use crate::resource::image_store::{self, CONTAINERD, STORE};
 use crate::resource::schema::{Check, Field, Type};
-use crate::store::RKE2_STORE;
-
-/// Where RKE2's containerd keeps its store.
-pub(super) fn store() -> String {
-    RKE2_STORE.to_owned()
-}
 
 /// A default that is on.
 pub(super) fn yes() -> bool {
@@ -38,16 +33,8 @@ pub(super) const FIELDS: &[Field] = &[
         Type::Enum(&["fail", "record"]),
         "What becomes of a bake that cannot have it; \"record\" goes on, and manifest and verify say so. Default: fail.",
     ),
-    Field::optional(
-        "store",
-        Type::Str(Check::AbsPath),
-        "containerd's root directory. Default: /var/lib/rancher/rke2/agent/containerd.",
-    ),
-    Field::optional(
-        "containerd",
-        Type::Str(Check::AbsPathOrEmpty),
-        "The containerd that is started on the store. Default: the one that RKE2 has staged.",
-    ),
+    STORE,
+    CONTAINERD,
     Field::optional(
         "platform",
         Type::Str(Check::NotEmpty),
@@ -88,10 +75,7 @@ pub(super) fn faults(image: &Image) -> Vec<Fault> {
         let help = "write ref = \"…@sha256:…\" (`skopeo inspect` prints it), or allow_tag = true";
         faults.push(Fault::new("ref", message, help));
     }
-    if image.platform().is_err() {
-        let message = "this is no platform";
-        faults.push(Fault::new("platform", message, "write it like linux/amd64"));
-    }
+    faults.extend(image_store::no_platform(image.way.platform.as_deref()));
     if image.way.plain_http && image.way.insecure_tls {
         let message = "plain_http and insecure_tls exclude each other";
         faults.push(Fault::new("insecure_tls", message, "leave one of them out"));

@@ -1,10 +1,10 @@
 //! Looking for an image: what keeps it from being whole in the store, and why it could not be pulled.
 //! It is separate because it reads containerd's store, with or without a daemon.
 
-use super::pull::NAMESPACE;
 use super::{Image, Seen, lists};
 use crate::error::Result;
 use crate::host::Host;
+use crate::resource::image_store::NAMESPACE;
 use crate::store::{Choice, Filler, look};
 
 /// Looks.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::host::oci::{Name, Platform};
+use crate::resource::image_store;
 use crate::resource::schema::Field;
 use crate::resource::{Claim, Diff, ENTRY, Fault, Kind, Phase, Place};
 use crate::store::{Filler, Wanted};
@@ -52,7 +53,7 @@ pub struct Image {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Way {
     /// containerd's root directory.
-    #[serde(default = "fields::store")]
+    #[serde(default = "image_store::store")]
     pub store: String,
     /// The containerd that is started on it; without one the staged one of RKE2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,8 +124,7 @@ impl Image {
     }
 
     fn platform(&self) -> Result<Platform> {
-        let given = self.way.platform.as_deref();
-        given.map_or_else(|| Ok(Platform::own()), Platform::parse)
+        image_store::platform(self.way.platform.as_deref())
     }
 }
 
@@ -158,7 +158,7 @@ impl Kind for Image {
 
     fn diff(&self, seen: &Seen, place: Place) -> Diff<Action> {
         let mut diff = Diff::default();
-        let Some(first) = seen.faults.first() else {
+        let Some(lacks) = image_store::told(&seen.faults) else {
             return diff;
         };
         // A fresh bake tries again; after its own try, and later, the record stands.
@@ -170,15 +170,7 @@ impl Kind for Image {
             );
             return diff;
         }
-        let more = match seen.faults.len() - 1 {
-            0 => String::new(),
-            more => format!(", and {more} more"),
-        };
-        diff.differs(
-            ENTRY,
-            format!("{first}{more}"),
-            "whole, unpacked and pinned",
-        );
+        diff.differs(ENTRY, lacks, "whole, unpacked and pinned");
         if place == Place::Build && !seen.tried {
             diff.actions.push(Action::Pull(self.reference.clone()));
         }

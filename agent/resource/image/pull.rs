@@ -10,10 +10,8 @@ use crate::host::Host;
 use crate::host::failure::Failure;
 use crate::host::oci::Name;
 use crate::host::registry::{Access, Puller};
+use crate::resource::image_store::NAMESPACE;
 use crate::store::{Choice, Opened, Options, Watched, options};
-
-/// containerd's namespace that kubelet looks into.
-pub(super) const NAMESPACE: &str = "k8s.io";
 
 /// What became of each image, by its reference.
 type Results = BTreeMap<String, std::result::Result<(), Failure>>;

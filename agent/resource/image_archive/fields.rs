@@ -3,13 +3,8 @@
 
 use super::ImageArchive;
 use crate::resource::Fault;
+use crate::resource::image_store::{self, CONTAINERD, STORE};
 use crate::resource::schema::{Check, Field, Type};
-use crate::store::RKE2_STORE;
-
-/// Where RKE2's containerd keeps its store.
-pub(super) fn store() -> String {
-    RKE2_STORE.to_owned()
-}
 
 /// The fields.
 pub(super) const FIELDS: &[Field] = &[
@@ -33,16 +28,8 @@ pub(super) const FIELDS: &[Field] = &[
         Type::Str(Check::NotEmpty),
         "Operating system and architecture, such as linux/arm64. Default: this program's.",
     ),
-    Field::optional(
-        "store",
-        Type::Str(Check::AbsPath),
-        "containerd's root directory. Default: /var/lib/rancher/rke2/agent/containerd.",
-    ),
-    Field::optional(
-        "containerd",
-        Type::Str(Check::AbsPathOrEmpty),
-        "The containerd that is started on the store. Default: the one that RKE2 has staged.",
-    ),
+    STORE,
+    CONTAINERD,
     Field::optional(
         "cache",
         Type::Bool,
@@ -52,11 +39,8 @@ pub(super) const FIELDS: &[Field] = &[
 
 /// What is wrong with an entry as a whole.
 pub(super) fn faults(archive: &ImageArchive) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    if archive.platform().is_err() {
-        let message = "this is no platform";
-        faults.push(Fault::new("platform", message, "write it like linux/amd64"));
-    }
+    let platform = archive.platform.as_deref();
+    let mut faults = Vec::from_iter(image_store::no_platform(platform));
     let digit = |c: u8| c.is_ascii_hexdigit();
     let pin = archive.pin();
     if pin.is_some_and(|pin| pin.len() != 64 || !pin.bytes().all(digit)) {

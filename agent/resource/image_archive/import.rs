@@ -1,12 +1,13 @@
 //! Importing an archive: checked, filled into the store, then noted in the receipt and for RKE2.
 //! It is separate because it is the kind's one effect.
 
+use super::ImageArchive;
 use super::receipt::{self, Receipt};
-use super::{ImageArchive, NAMESPACE};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::host::failure::Failure;
 use crate::host::oci::Name;
+use crate::resource::image_store::NAMESPACE;
 use crate::store::tarball::{Archive, Tarball, remembered};
 use crate::store::{Choice, Opened, Options, Report, Wanted, Watched};
 

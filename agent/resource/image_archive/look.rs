@@ -2,9 +2,10 @@
 //! It is separate because it reads containerd's store, with or without a daemon.
 
 use super::receipt::{self, Receipt};
-use super::{ImageArchive, NAMESPACE, Seen};
+use super::{ImageArchive, Seen};
 use crate::error::Result;
 use crate::host::Host;
+use crate::resource::image_store::NAMESPACE;
 use crate::store::tarball::remembered;
 use crate::store::{Choice, Filler, look};
 

@@ -13,13 +13,11 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::host::Host;
 use crate::host::oci::Platform;
+use crate::resource::image_store;
 use crate::resource::schema::Field;
 use crate::resource::{Claim, Diff, ENTRY, Fault, Kind, Phase, Place};
 use crate::store::Filler;
 pub use receipt::Receipt;
-
-/// containerd's namespace that kubelet looks into.
-const NAMESPACE: &str = "k8s.io";
 
 /// A wanted archive of images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,7 +34,7 @@ pub struct ImageArchive {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
     /// containerd's root directory.
-    #[serde(default = "fields::store")]
+    #[serde(default = "image_store::store")]
     pub store: String,
     /// The containerd that is started on it; without one the staged one of RKE2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,8 +76,7 @@ impl fmt::Display for Action {
 
 impl ImageArchive {
     fn platform(&self) -> Result<Platform> {
-        let given = self.platform.as_deref();
-        given.map_or_else(|| Ok(Platform::own()), Platform::parse)
+        image_store::platform(self.platform.as_deref())
     }
 
     /// The digest that the archive must have, in hex.
@@ -119,15 +116,10 @@ impl Kind for ImageArchive {
 
     fn diff(&self, seen: &Seen, place: Place) -> Diff<Action> {
         let mut diff = Diff::default();
-        let Some(first) = seen.faults.first() else {
+        let Some(lacks) = image_store::told(&seen.faults) else {
             return diff;
         };
-        let more = match seen.faults.len() - 1 {
-            0 => String::new(),
-            more => format!(", and {more} more"),
-        };
-        let want = "its images whole, unpacked and pinned";
-        diff.differs(ENTRY, format!("{first}{more}"), want);
+        diff.differs(ENTRY, lacks, "its images whole, unpacked and pinned");
         if place == Place::Build {
             match seen.archive {
                 true => diff.actions.push(Action::Import(self.path.clone())),

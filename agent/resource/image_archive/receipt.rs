@@ -105,3 +105,36 @@ impl Receipt {
         Ok(all)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_of_something_else_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("etc")).unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let text = r#"{"path": "/a.tar", "platform": "linux/amd64"}"#;
+        let archive: ImageArchive = serde_json::from_str(text).unwrap();
+        assert_eq!(read(&root, &archive).unwrap(), None);
+        let own = Receipt::new(&archive, &[]).unwrap();
+        let changes: [fn(&mut Receipt); 4] = [
+            |receipt| receipt.schema += 1,
+            |receipt| receipt.platform = "linux/arm64".to_owned(),
+            |receipt| receipt.only = vec!["r.example/a:1".to_owned()],
+            |receipt| receipt.images = vec![vec!["no name:".to_owned()]],
+        ];
+        for change in changes {
+            write(&root, &own).unwrap();
+            assert_eq!(read(&root, &archive).unwrap().as_ref(), Some(&own));
+            let mut other = own.clone();
+            change(&mut other);
+            write(&root, &other).unwrap();
+            assert_eq!(read(&root, &archive).unwrap(), None, "{other:?}");
+        }
+        root.write(&path("/a.tar"), b"{", Attr::root(0o644))
+            .unwrap();
+        assert_eq!(read(&root, &archive).unwrap(), None);
+    }
+}

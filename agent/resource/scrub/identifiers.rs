@@ -1,14 +1,16 @@
 //! The identifiers that a file holds, by the kind of tombstone they leave.
 //! It is separate because a digest must be of the identifier, not of the file: comments and blanks around it change.
 
-use crate::resource::identity::blob;
+use crate::resource::identity::{access, blob, names};
 
 /// The identifiers in a file's content; empty when it holds none.
-pub(super) fn of(kind: &str, content: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn of(kind: &str, content: &[u8]) -> Vec<Vec<u8>> {
     match kind {
         "ssh-host-key" => blob::identifier(content).into_iter().collect(),
         "iscsi-name" => iscsi(content),
         "nm-secret-key" => whole(content),
+        "authorized-key" => access::keys(content),
+        "hostname" => names::spellings(content),
         _ => whole(content.trim_ascii()),
     }
 }
@@ -35,7 +37,7 @@ mod tests {
 
     #[test]
     fn the_identifier_is_taken_without_what_surrounds_it() {
-        let table: [(&str, &str, &[&str]); 9] = [
+        let table: [(&str, &str, &[&str]); 12] = [
             ("machine-id", "abc\n", &["abc"]),
             ("machine-id", "\n", &[]),
             ("machine-id", "uninitialized\n", &[]),
@@ -49,6 +51,13 @@ mod tests {
             ("nm-secret-key", "nm-v2:x\n", &["nm-v2:x\n"]),
             ("cattle-id", " ab ", &["ab"]),
             ("ssh-host-key", "no key", &[]),
+            (
+                "hostname",
+                "Builder.example\n",
+                &["builder.example", "builder"],
+            ),
+            ("authorized-key", "# no key\nssh-ed25519 AAAA\n", &[]),
+            ("cloud-instance", "i-1\n", &["i-1"]),
         ];
         for (kind, content, want) in table {
             let want: Vec<_> = want.iter().map(|w| w.as_bytes().to_vec()).collect();

@@ -5,7 +5,7 @@ mod act;
 mod boot;
 mod faults;
 mod fields;
-mod identifiers;
+pub(crate) mod identifiers;
 mod look;
 #[cfg(test)]
 mod tests;

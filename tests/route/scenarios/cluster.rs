@@ -36,27 +36,12 @@ fn node_port(lab: &Lab) {
     lab.sh("ip netns exec node iptables -t nat -A PREROUTING -d 10.1.0.10 -p tcp --dport 8080 -j DNAT --to-destination 10.42.0.7:8080");
 }
 
-/// How often the node dropped a packet for its way back.
-fn dropped(lab: &Lab) -> u64 {
-    let text = lab.sh("ip netns exec node cat /proc/net/netstat");
-    let rows: Vec<Vec<&str>> = text
-        .lines()
-        .take(2)
-        .map(|l| l.split_whitespace().collect())
-        .collect();
-    let at = rows[0]
-        .iter()
-        .position(|word| *word == "IPReversePathFilter")
-        .unwrap();
-    rows[1][at].parse().unwrap()
-}
-
 /// The packet that opens a connection to the NodePort comes through the filter. Its answer belongs to Cilium or to
 /// connection marks, not to a routing table.
 fn comes_in(lab: &Lab) -> bool {
-    let before = dropped(lab);
+    let before = lab.dropped("node");
     crate::route::probe::knocks("cli", "10.1.0.10:8080");
-    dropped(lab) == before
+    lab.dropped("node") == before
 }
 
 pub(super) const ALL: &[Scenario] = &[
@@ -153,8 +138,8 @@ pub(super) const ALL: &[Scenario] = &[
         name: "strict reverse path filter on the node",
         before: |lab| drop(lab.sh("ip netns exec node sysctl -q -w net.ipv4.conf.all.rp_filter=1")),
         holds: |lab| {
-            let before = dropped(lab);
-            both(lab) && dropped(lab) == before
+            let before = lab.dropped("node");
+            both(lab) && lab.dropped("node") == before
         },
         ..PLAIN
     },

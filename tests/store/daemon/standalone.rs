@@ -4,6 +4,7 @@
 use super::{NAMESPACE, digests, each_program, image, names, place};
 use crate::sandbox::PROGRAM;
 use crate::support::namespace::{empty, in_namespaces};
+use crate::support::own_test;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use nodeagent::error::Error;
@@ -234,10 +235,8 @@ fn parent_that_is_killed() {
 
 /// Starts [`parent_that_is_killed`] and kills it when its daemon has records.
 fn kill_parent(program: &str, root: &str) {
-    let own = std::env::current_exe().unwrap();
-    let name = "store::daemon::standalone::parent_that_is_killed";
-    let mut parent = Command::new(own)
-        .args(["--ignored", "--exact", "--nocapture", name])
+    let mut parent = own_test("store::daemon::standalone::parent_that_is_killed")
+        .arg("--nocapture")
         .envs([("STORE_PROGRAM", program), ("STORE_ROOT", root)])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use nodeagent::error::Result;
 use nodeagent::host::containerd::Containerd as _;
-use nodeagent::host::oci::{Digest, Name, Source};
+use nodeagent::host::oci::{Digest, Name, Platform, Source};
 use nodeagent::store::{
     self, Event, Fault, Flaw, Inventory, Judged, Options, Place, Progress, Report, Wanted, judge,
 };
@@ -93,9 +93,12 @@ impl Bench {
     }
 
     pub(crate) fn faults(&self, wanted: &[Wanted]) -> Vec<Fault> {
+        self.faults_for(wanted, &options().platform)
+    }
+
+    pub(crate) fn faults_for(&self, wanted: &[Wanted], platform: &Platform) -> Vec<Fault> {
         let inventory = Inventory::ask(&self.fake).unwrap();
-        let platform = options().platform;
-        judge(&inventory, &mut Files(&self.fake), wanted, &platform).unwrap()
+        judge(&inventory, &mut Files(&self.fake), wanted, platform).unwrap()
     }
 
     /// Whatever happened: an image that has a name is whole.

@@ -2,7 +2,6 @@
 //! Separate because no real daemon can be made to fail at a certain call, before or after it did what was asked.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +22,8 @@ pub(crate) struct Fake {
     pub(crate) fails_at: Cell<usize>,
     /// It fails after it did what was asked.
     pub(crate) afterwards: bool,
+    /// The call that is answered as if it were done, and is not.
+    pub(crate) forgets: Cell<&'static str>,
     pub(crate) calls: Cell<usize>,
     /// Names of the calls that write bytes.
     pub(crate) sent: Cell<usize>,
@@ -43,6 +44,7 @@ impl Fake {
             shares: true,
             fails_at: Cell::new(0),
             afterwards: false,
+            forgets: Cell::new(""),
             calls: Cell::new(0),
             sent: Cell::new(0),
             records: RefCell::default(),
@@ -57,6 +59,9 @@ impl Fake {
         if fails && !self.afterwards {
             return broken();
         }
+        if self.forgets.get() == doing {
+            return act(&mut self.records.borrow().clone());
+        }
         let done = act(&mut self.records.borrow_mut())?;
         if fails { broken() } else { Ok(done) }
     }
@@ -64,15 +69,6 @@ impl Fake {
     pub(crate) fn blob(&self, digest: &Digest) -> PathBuf {
         let blobs = "io.containerd.content.v1.content/blobs/sha256";
         self.store.join(blobs).join(digest.hex())
-    }
-
-    /// Directories of all committed snapshots.
-    pub(crate) fn directories(&self) -> BTreeMap<String, PathBuf> {
-        let records = self.records.borrow();
-        let all = records.snapshots.iter();
-        all.filter(|(_, held)| held.snapshot.kind == SnapshotKind::Committed)
-            .map(|(name, held)| (name.clone(), held.directory.clone()))
-            .collect()
     }
 }
 
@@ -186,11 +182,16 @@ impl Containerd for Fake {
     }
 
     fn ingests(&self) -> Result<Vec<String>> {
-        self.call("list ingests", |_| Ok(Vec::new()))
+        self.call("list ingests", |records| {
+            Ok(records.ingests.iter().cloned().collect())
+        })
     }
 
-    fn abort(&self, _: &str) -> Result<()> {
-        self.call("abort", |_| Ok(()))
+    fn abort(&self, name: &str) -> Result<()> {
+        self.call("abort", |records| {
+            records.ingests.remove(name);
+            Ok(())
+        })
     }
 
     fn prepare(&self, key: &str, parent: Option<&str>, labels: &Labels) -> Result<Prepared> {

@@ -2,7 +2,7 @@
 //! Separate because the fill must be a process of its own, to be killed.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,6 +11,7 @@ use super::stand::{
 };
 use crate::support::generations::{Daemon, Generation};
 use crate::support::images::{Dialect, Entry, Image, Layer, Packing};
+use crate::support::own_test;
 use nodeagent::host::oci::Name;
 use nodeagent::host::registry::{Access, Puller};
 use nodeagent::store::{self, Place, Quiet, Wanted};
@@ -86,8 +87,7 @@ fn start(daemon: &Daemon, stand: &Stand) -> Child {
         stand.registry.host().to_owned(),
         names.join(" "),
     ];
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "store::fill::kill::child"])
+    own_test("store::fill::kill::child")
         .env(ORDER, order.join("\n"))
         .stdout(Stdio::null())
         .stderr(Stdio::null())

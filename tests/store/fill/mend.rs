@@ -13,7 +13,7 @@ use nodeagent::host::oci::{Digest, Name};
 use nodeagent::store::{Flaw, Report, Wanted};
 
 /// A filled store, and the images in it.
-fn filled() -> (Bench, Vec<Image>, Vec<Wanted>) {
+pub(super) fn filled() -> (Bench, Vec<Image>, Vec<Wanted>) {
     let images = small(b"a program");
     let wanted = Feed::wanted(&images);
     let mut bench = Bench::new();
@@ -23,7 +23,7 @@ fn filled() -> (Bench, Vec<Image>, Vec<Wanted>) {
 }
 
 /// Breaks a store, has the judge name it, fills again, and gives what that asked for.
-fn mended(break_it: impl Fn(&mut Bench, &[Image]), is: impl Fn(&Flaw) -> bool) -> usize {
+pub(super) fn mended(break_it: impl Fn(&mut Bench, &[Image]), is: impl Fn(&Flaw) -> bool) -> usize {
     let (mut bench, images, wanted) = filled();
     let before = bench.contents();
     break_it(&mut bench, &images);
@@ -48,12 +48,16 @@ fn well(report: &Report) {
     );
 }
 
-fn layer(images: &[Image]) -> Digest {
+pub(super) fn layer(images: &[Image]) -> Digest {
     Digest::parse(&images[5].variants[0].layers[0].blob.digest).unwrap()
 }
 
-fn config(images: &[Image]) -> Digest {
+pub(super) fn config(images: &[Image]) -> Digest {
     Digest::parse(&images[5].variants[0].config.digest).unwrap()
+}
+
+pub(super) fn manifest(images: &[Image]) -> Digest {
+    Digest::parse(&images[5].variants[0].manifest.digest).unwrap()
 }
 
 #[test]
@@ -79,6 +83,22 @@ fn blobs_that_are_gone_or_cut_are_fetched_again_and_nothing_else() {
         std::fs::remove_file(bench.fake.blob(&config(images))).unwrap();
     };
     assert_eq!(mended(document, |flaw| matches!(flaw, Flaw::NoFile(_))), 1);
+}
+
+#[test]
+fn documents_whose_bytes_are_others_are_fetched_again_though_their_size_is_right() {
+    let changed = |of: fn(&[Image]) -> Digest| {
+        move |bench: &mut Bench, images: &[Image]| {
+            let path = bench.fake.blob(&of(images));
+            let length = std::fs::read(&path).unwrap().len();
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&path, vec![b' '; length]).unwrap();
+        }
+    };
+    let is = |flaw: &Flaw| matches!(flaw, Flaw::Content(_));
+    assert_eq!(mended(changed(config), is), 1);
+    // A manifest is no blob to its registry.
+    assert_eq!(mended(changed(manifest), is), 0);
 }
 
 #[test]

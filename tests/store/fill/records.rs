@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::fake::Fake;
-use nodeagent::host::containerd::{Content, Image, Mount, Snapshot};
+use nodeagent::host::containerd::{Content, Image, Mount, Snapshot, SnapshotKind};
 use nodeagent::host::oci::Digest;
 
 #[derive(Debug, Clone)]
@@ -14,12 +14,13 @@ pub(super) struct Held {
     pub(super) directory: PathBuf,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Records {
     pub(super) images: BTreeMap<String, Image>,
     pub(super) content: BTreeMap<Digest, Content>,
     pub(super) snapshots: BTreeMap<String, Held>,
     pub(super) leases: BTreeMap<String, BTreeSet<String>>,
+    pub(super) ingests: BTreeSet<String>,
     pub(super) current: Option<String>,
     pub(super) next: u32,
 }
@@ -102,6 +103,15 @@ impl Records {
 }
 
 impl Fake {
+    /// Directories of all committed snapshots.
+    pub(crate) fn directories(&self) -> BTreeMap<String, PathBuf> {
+        let records = self.records.borrow();
+        let all = records.snapshots.iter();
+        all.filter(|(_, held)| held.snapshot.kind == SnapshotKind::Committed)
+            .map(|(name, held)| (name.clone(), held.directory.clone()))
+            .collect()
+    }
+
     /// Changes what is recorded of a blob.
     pub(crate) fn change(&self, digest: &Digest, change: impl FnOnce(&mut Content)) {
         change(self.records.borrow_mut().content.get_mut(digest).unwrap());
@@ -110,6 +120,17 @@ impl Fake {
     /// Changes a record.
     pub(crate) fn change_image(&self, name: &str, change: impl FnOnce(&mut Image)) {
         change(self.records.borrow_mut().images.get_mut(name).unwrap());
+    }
+
+    /// Changes what is recorded of a snapshot.
+    pub(crate) fn change_snapshot(&self, name: &str, change: impl FnOnce(&mut Snapshot)) {
+        let mut records = self.records.borrow_mut();
+        change(&mut records.snapshots.get_mut(name).unwrap().snapshot);
+    }
+
+    /// Begins a write that nobody ends.
+    pub(crate) fn begin(&self, name: &str) {
+        self.records.borrow_mut().ingests.insert(name.to_owned());
     }
 
     /// Forgets a snapshot at once, as a bad daemon would.

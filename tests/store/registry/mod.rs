@@ -2,11 +2,14 @@
 //! Separate because it needs no store: what is judged is what comes out of a session.
 
 mod blobs;
+mod certificates;
 mod documents;
 mod far;
+mod harbor;
 mod lanes;
 mod logins;
 mod mirrors;
+mod proxies;
 mod real;
 mod wire;
 

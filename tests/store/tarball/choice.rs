@@ -2,7 +2,9 @@
 //! Separate because these archives are sound, and only a choice is to be made.
 
 use nodeagent::host::failure::Class;
+use serde_json::json;
 
+use super::refused::with;
 use super::{File, plain, saved};
 use crate::support::archives::{Archive, hex};
 use crate::support::images::{Dialect, Image, Layer, Packing, tar, tiny};
@@ -76,4 +78,34 @@ fn an_image_of_no_layers_and_one_of_twins_are_read() {
     let tarball = file.open().unwrap();
     super::read_all(&tarball);
     assert!(super::names(&tarball).contains_key("docker.io/library/tiny:latest"));
+}
+
+#[test]
+fn a_layout_counts_before_a_list_beside_it_and_a_whole_name_before_another() {
+    let image = saved("a/one:1", &[plain("one")]);
+    let archive = Archive::oci(&[(&image, Some("r.example/one:1"))]);
+    let names = |archive: &Archive| {
+        let file = File::new(&archive.pack(Packing::Plain));
+        let wanted = file.wanted(&[]).unwrap();
+        let names = wanted.iter().map(|wanted| wanted.name.tagged().unwrap());
+        names.collect::<Vec<_>>()
+    };
+    // As docker writes since version 25, but for its being true.
+    let mut both = archive.clone();
+    let list = json!([{"Config": "c.json", "RepoTags": ["r.example/other:1"], "Layers": []}]);
+    both.file("manifest.json", list.to_string().as_bytes());
+    assert_eq!(names(&both), ["r.example/one:1"]);
+    let top = &image.top;
+    let annotated = |annotations: serde_json::Value| {
+        let entry = json!({"mediaType": top.media_type, "digest": top.digest,
+            "size": top.bytes.len(), "annotations": annotations});
+        let index = json!({"schemaVersion": 2, "manifests": [entry]});
+        with(&archive, "index.json", index.to_string().as_bytes())
+    };
+    let other = "org.opencontainers.image.ref.name";
+    let whole = "io.containerd.image.name";
+    let two = annotated(json!({other: "r.example/other:1", whole: "r.example/whole:1"}));
+    assert_eq!(names(&two), ["r.example/whole:1"]);
+    let one = annotated(json!({other: "r.example/other:1"}));
+    assert_eq!(names(&one), ["r.example/other:1"]);
 }

@@ -5,13 +5,13 @@ use std::io::Read as _;
 
 use nodeagent::host::Root;
 use nodeagent::host::failure::Class;
-use nodeagent::host::oci::{Descriptor, Digest, Source as _};
+use nodeagent::host::oci::{Descriptor, Digest, LARGEST, Source as _};
 use nodeagent::store::tarball::{self, Tarball};
 use serde_json::json;
 
 use super::refused::{docker, listing, oci, with};
 use super::{File, amd64};
-use crate::support::archives::hex;
+use crate::support::archives::{Archive, hex};
 use crate::support::images::{Entry, Packing};
 
 #[test]
@@ -118,6 +118,38 @@ fn an_archive_that_is_cut_off_or_damaged_is_refused() {
     assert_eq!(gone.unwrap_err().class, Class::NotFound);
 }
 
+/// A document of this many bytes, most of them fill.
+fn padded(text: &str, length: u64) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    bytes.resize(usize::try_from(length).unwrap(), b' ');
+    bytes
+}
+
+#[test]
+fn documents_are_bounded_each_and_together() {
+    let (_, archive) = oci();
+    let said = |archive: &Archive| {
+        let failure = File::new(&archive.pack(Packing::Plain)).open().unwrap_err();
+        assert_eq!(failure.class, Class::Image, "{failure}");
+        failure.error.one_line()
+    };
+    let index = r#"{"schemaVersion": 2, "manifests": []}"#;
+    let large = with(&archive, "index.json", &padded(index, LARGEST + 1));
+    assert!(said(&large).contains("a document in it has"));
+    // As many as are just too many together.
+    let mut many = archive.clone().without("index.json");
+    let entries = (0..=(64 << 20) / LARGEST).map(|number| {
+        let text = format!(r#"{{"schemaVersion": 2, "manifests": [], "x": {number}}}"#);
+        let bytes = padded(&text, LARGEST);
+        let digest = Digest::of(&bytes).to_string();
+        many.blob(&digest, &bytes);
+        json!({"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest, "size": LARGEST})
+    });
+    let index = json!({"schemaVersion": 2, "manifests": entries.collect::<Vec<_>>()});
+    many.file("index.json", index.to_string().as_bytes());
+    assert!(said(&many).contains("larger than all of a release's"));
+}
+
 /// No bit that is flipped makes it panic, and whatever is still offered has the digest that it is offered under.
 #[test]
 fn flipped_bits_are_found_or_harmless() {
@@ -162,6 +194,10 @@ fn a_layer_that_is_not_its_own_is_found_by_whoever_reads_it() {
     assert_eq!(one.bytes.len(), two.bytes.len());
     let swapped = with(&archive, &path, &two.bytes);
     let failure = File::new(&swapped.pack(Packing::Gzip)).open().unwrap_err();
+    assert_eq!(failure.class, Class::Digest, "{failure}");
+    let path = format!("blobs/sha256/{}", hex(&one.digest));
+    let layout = with(&oci().1, &path, &two.bytes);
+    let failure = File::new(&layout.pack(Packing::Zstd)).open().unwrap_err();
     assert_eq!(failure.class, Class::Digest, "{failure}");
     // Where nothing is copied, the bytes were not read yet; the fill compares them with the digest it asks for.
     let file = File::new(&swapped.pack(Packing::Plain));

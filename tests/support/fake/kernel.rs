@@ -29,6 +29,8 @@ pub(crate) struct KernelState {
     pub(crate) product_uuid: Option<String>,
     /// Identifier of the boot.
     pub(crate) boot_id: String,
+    /// More words of the command line.
+    pub(crate) words: String,
 }
 
 /// The kernel seam.
@@ -126,7 +128,8 @@ impl Kernel for FakeKernel {
 
     fn command_line(&self) -> Result<String> {
         self.calls.look("command_line")?;
-        Ok("root=/dev/vda1 ro".to_owned())
+        let line = format!("root=/dev/vda1 ro {}", self.see().words);
+        Ok(line.trim_end().to_owned())
     }
 
     fn boot_id(&self) -> Result<String> {

@@ -105,6 +105,7 @@ pub(crate) fn fake_parts(root: &Path) -> (Host, Fakes) {
             evidence: "a test".to_owned(),
         },
         closing: false,
+        stamped: false,
         refresh: Cell::new(false),
         tried_images: Cell::new(false),
         meter: std::sync::Arc::new(nodeagent::host::meter::Unwatched),

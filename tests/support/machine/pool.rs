@@ -31,14 +31,18 @@ pub(crate) fn wanted(policy: &serde_json::Value) -> Vec<String> {
 
 /// The cached pool for `packages`, resolved against the stock root's own dpkg state.
 pub(crate) fn for_packages(packages: &[String]) -> Result<cache::Entry> {
-    let root = rootfs::stock()?.path;
+    for_root(&rootfs::stock()?.path, packages)
+}
+
+/// [`for_packages`], resolved against the dpkg state of any root.
+pub(crate) fn for_root(root: &Path, packages: &[String]) -> Result<cache::Entry> {
     let mut inputs: Vec<&str> = vec!["pool 1"];
     let root_name = root.display().to_string();
     inputs.push(&root_name);
     inputs.extend(packages.iter().map(String::as_str));
     cache::entry("pool", &cache::key(&inputs), |dir| {
         if !packages.is_empty() {
-            download(&root, packages, dir)?;
+            download(root, packages, dir)?;
         }
         index_and_sign(dir)
     })

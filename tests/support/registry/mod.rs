@@ -56,6 +56,8 @@ pub(crate) struct Setup {
     pub(crate) tls: bool,
     /// It wants [`USER`] and [`PASSWORD`].
     pub(crate) login: bool,
+    /// It wants to be shown a certificate of the storage's CA (`Storage::client`).
+    pub(crate) certificate: bool,
 }
 
 /// A running registry; it ends with the value.
@@ -156,6 +158,9 @@ fn config(storage: &Storage, setup: &Setup, ip: &str, host: &str) -> Value {
     if setup.tls {
         let (certificate, key) = storage.certify(ip);
         http["tls"] = json!({"certificate": certificate, "key": key});
+        if setup.certificate {
+            http["tls"]["clientcas"] = json!([storage.ca()]);
+        }
     }
     let mut config = json!({
         "version": "0.1",

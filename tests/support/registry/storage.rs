@@ -40,6 +40,15 @@ impl Storage {
 
     /// A certificate for an address, and its key, of the storage's CA.
     pub(super) fn certify(&self, ip: &str) -> (String, String) {
+        self.issue(&format!("tls-{ip}"), &format!("subjectAltName=IP:{ip}"))
+    }
+
+    /// A certificate that a client can show, and its key, of the storage's CA.
+    pub(crate) fn client(&self) -> (String, String) {
+        self.issue("client", "extendedKeyUsage=clientAuth")
+    }
+
+    fn issue(&self, name: &str, more: &str) -> (String, String) {
         let openssl = |args: &str| {
             let mut command = Command::new("openssl");
             command.args(args.split(' ')).current_dir(&self.dir);
@@ -52,13 +61,13 @@ impl Storage {
             ));
         }
         openssl(&format!(
-            "{new} -subj /CN=registry -keyout tls-{ip}.key -out tls.csr"
+            "{new} -subj /CN={name} -keyout {name}.key -out {name}.csr"
         ));
-        let names = format!("basicConstraints=CA:FALSE\nsubjectAltName=IP:{ip}\n");
-        std::fs::write(self.dir.join("names"), names).unwrap();
-        let sign = "x509 -req -in tls.csr -CA ca.pem -CAkey ca.key -CAcreateserial";
-        openssl(&format!("{sign} -extfile names -out tls-{ip}.pem"));
-        let path = |kind: &str| self.path(&format!("tls-{ip}.{kind}"));
+        let extensions = format!("basicConstraints=CA:FALSE\n{more}\n");
+        std::fs::write(self.dir.join("extensions"), extensions).unwrap();
+        let sign = format!("x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial");
+        openssl(&format!("{sign} -extfile extensions -out {name}.pem"));
+        let path = |kind: &str| self.path(&format!("{name}.{kind}"));
         (path("pem"), path("key"))
     }
 }

@@ -1,11 +1,17 @@
-# The RKE2 node image on Rocky 9 for Harvester: a stock cloud image in QEMU, one uploaded binary, a qcow2 out.
+# An RKE2 node image as a qcow2, for Harvester and whatever else starts VMs: a stock cloud image in QEMU, nodeagent uploaded.
 # It is separate from Ubuntu's because another builder makes it; what is done inside is nodeagent's profile in both.
 #
-#   packer build -var-file=site.pkrvars.hcl packaging/packer/rocky9.pkr.hcl        (docs/building.md)
+#   packer build -var-file=packaging/packer/rocky9.pkrvars.hcl -var-file=site.pkrvars.hcl packaging/packer/qemu.pkr.hcl
+#   packer build -var-file=packaging/packer/debian12.pkrvars.hcl -var-file=site.pkrvars.hcl packaging/packer/qemu.pkr.hcl
+
+variable "profile" {
+  type        = string
+  description = "The profile of nodeagent that fits the stock image."
+}
 
 variable "source_image_url" {
   type        = string
-  description = "The stock Rocky 9 GenericCloud qcow2: a URL or a path."
+  description = "The stock cloud image, a qcow2: a URL or a path."
 }
 
 variable "source_image_checksum" {
@@ -25,7 +31,6 @@ variable "ssh_private_key_file" {
 
 variable "ssh_username" {
   type        = string
-  default     = "rocky"
   description = "The account of the stock image that may use sudo; it is removed when the machine powers off."
 }
 
@@ -35,9 +40,21 @@ variable "nodeagent" {
   description = "The one static binary; make static builds it."
 }
 
+variable "package" {
+  type        = string
+  default     = ""
+  description = "A .deb or .rpm of it (make deb, make rpm) to be installed instead; empty: the bare binary installs itself."
+}
+
 variable "files" {
   type        = string
   description = "A directory named files, with RKE2's release files in files/rke2; it is /var/tmp/build/files in the build machine."
+}
+
+variable "policy" {
+  type        = string
+  default     = ""
+  description = "A directory with the site's own fragments of the policy, added to the shipped ones; empty: none."
 }
 
 variable "rke2_version" {
@@ -60,13 +77,18 @@ variable "settings" {
 variable "skip" {
   type        = list(string)
   default     = []
-  description = "Entries or kinds of the profile to leave out, by id; the manifest and every later audit say so."
+  description = "Entries or kinds of the profile to leave out, by id, if the image meets them without; every later audit says so."
 }
 
 variable "image_name" {
   type        = string
   default     = ""
-  description = "Name of the image; by default rke2-rocky9-golden-DATE."
+  description = "Name of the image; by default the prefix and the date."
+}
+
+variable "image_prefix" {
+  type        = string
+  description = "What the names of all images of this kind begin with."
 }
 
 variable "output_directory" {
@@ -87,8 +109,20 @@ variable "accelerator" {
   description = "kvm, or tcg where there is no hardware virtualization."
 }
 
+variable "disk_size" {
+  type        = string
+  default     = "20G"
+  description = "Size of the disk; the stock image's own at least. Nodes grow it to theirs."
+}
+
+variable "qemuargs" {
+  type        = list(list(string))
+  default     = []
+  description = "More arguments of QEMU, such as [[\"-cpu\", \"host\"]]; one that Packer gives too is replaced."
+}
+
 locals {
-  image_name = var.image_name != "" ? var.image_name : "rke2-rocky9-golden-${formatdate("YYYYMMDD", timestamp())}"
+  image_name = var.image_name != "" ? var.image_name : "${var.image_prefix}-${formatdate("YYYYMMDD", timestamp())}"
   settings = merge({ rke2_artifacts = "/var/tmp/build/files/rke2" }, var.settings, {
     rke2_version  = var.rke2_version
     fips_enabled  = var.fips_enabled
@@ -97,7 +131,16 @@ locals {
   # A quote in a value must not end the shell's.
   set  = join(" ", [for name, value in local.settings : "--set '${replace("${name}=${value}", "'", "'\\''")}'"])
   skip = join(" ", [for id in var.skip : "--skip '${id}'"])
-  bake = "/var/tmp/build/nodeagent bake --profile rke2-rocky9 --build-machine ${local.set} ${local.skip}"
+  # Not /run: programs cannot be run there on Debian with an initramfs. Not /tmp: it may not survive a reboot.
+  upload  = var.package != "" ? var.package : var.nodeagent
+  file    = "/var/tmp/build/${basename(local.upload)}"
+  program = var.package != "" ? "/usr/bin/nodeagent" : local.file
+  install = var.package == "" ? "chmod 0755 '${local.file}'" : (
+    reverse(split(".", var.package))[0] == "deb" ? "dpkg --install '${local.file}'" : "rpm --upgrade --replacepkgs '${local.file}'"
+  )
+  policy = var.policy != "" ? " --policy '/var/tmp/build/${basename(var.policy)}'" : ""
+  what   = "--profile ${var.profile}${local.policy} ${local.set} ${local.skip}"
+  bake   = "${local.program} bake --build-machine ${local.what}"
 
   as_root = "sudo -n sh -eu {{ .Path }}"
   # Exit 6 means: reboot, then the same bake again. The shell stays until the reboot ends it, so that the next step
@@ -109,19 +152,20 @@ locals {
   ]
 }
 
-source "qemu" "rocky9" {
+source "qemu" "node" {
   iso_url          = var.source_image_url
   iso_checksum     = var.source_image_checksum
   disk_image       = true
-  disk_interface   = "virtio-scsi"
+  disk_interface   = "virtio"
   disk_discard     = "unmap"
   disk_compression = true
   format           = "qcow2"
   accelerator      = var.accelerator
   headless         = true
+  qemuargs         = var.qemuargs
   cpus             = 2
   memory           = 4096
-  disk_size        = "20G"
+  disk_size        = var.disk_size
   net_device       = "virtio-net"
   cd_files         = ["${var.seed_directory}/user-data", "${var.seed_directory}/meta-data"]
   cd_label         = "cidata"
@@ -138,25 +182,24 @@ source "qemu" "rocky9" {
 }
 
 build {
-  sources = ["source.qemu.rocky9"]
+  sources = ["source.qemu.node"]
 
-  # Not /tmp: a bake goes on after a reboot, and /tmp may not survive one.
   provisioner "shell" {
     inline = ["mkdir -m 0700 /var/tmp/build"]
   }
   provisioner "file" {
-    source      = var.nodeagent
-    destination = "/var/tmp/build/nodeagent"
+    source      = local.upload
+    destination = "/var/tmp/build/"
   }
   provisioner "file" {
-    source      = var.files
+    sources     = compact([var.files, var.policy])
     destination = "/var/tmp/build"
   }
 
   # The files become root's: what others may change is not installed.
   # Twice, because FIPS may ask for a reboot of its own after that for a new kernel.
   provisioner "shell" {
-    inline            = concat(["chown -R root:root /var/tmp/build", "chmod 0755 /var/tmp/build/nodeagent"], local.bake_and_reboot)
+    inline            = concat(["chown -R root:root /var/tmp/build", local.install], local.bake_and_reboot)
     execute_command   = local.as_root
     expect_disconnect = true
     skip_clean        = true
@@ -175,7 +218,7 @@ build {
   provisioner "shell" {
     pause_before        = "20s"
     start_retry_timeout = "15m"
-    inline              = [local.bake, "nodeagent generalize ${local.skip}"]
+    inline              = [local.bake, "${local.program} plan ${local.what}", "nodeagent generalize ${local.skip}"]
     execute_command     = local.as_root
     skip_clean          = true
     timeout             = var.max_build_time
