@@ -146,7 +146,11 @@ fn put_back(profile: &str, table: &Table) {
         for some in paths.chunks(AT_ONCE) {
             let dirt: Vec<Dirt> = some.iter().map(|piece| Dirt::put(&mini, *piece)).collect();
             let (exit, told) = verdict(&mini);
-            assert_eq!(exit, 3, "{name}: {told:?}");
+            // What is no archive cannot be looked into: that weighs more than a difference.
+            let unread = some
+                .iter()
+                .any(|(path, _)| path.contains("initramfs-0-rescue"));
+            assert_eq!(exit, if unread { 1 } else { 3 }, "{name}: {told:?}");
             let mine = told
                 .get(&format!("scrub:{name}"))
                 .cloned()

@@ -31,11 +31,18 @@ struct Generation {
     stage: &'static str,
 }
 
-const ALL: [Generation; 1] = [Generation {
-    suite: "bookworm",
-    version: "22.4",
-    stage: "cloud-init.service",
-}];
+const ALL: [Generation; 2] = [
+    Generation {
+        suite: "bookworm",
+        version: "22.4",
+        stage: "cloud-init.service",
+    },
+    Generation {
+        suite: "trixie",
+        version: "25.",
+        stage: "cloud-init-network.service",
+    },
+];
 
 impl Generation {
     /// Its root, and the suite's own `systemd-analyze`.
