@@ -66,7 +66,7 @@ impl Fault {
     /// The class of a transport's error. Its address goes: what follows a `?` can be a signature.
     pub(super) fn of_transport(doing: &str, error: reqwest::Error) -> Self {
         let error = error.without_url();
-        if causes(&error).any(|cause| cause.to_string() == PROXY_LOGIN) {
+        if causes(&error).any(|cause| cause.to_string().ends_with(PROXY_LOGIN)) {
             let refused = Self::lasting(Class::Auth, doing).because(error);
             return refused
                 .hint("the proxy wants a login: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT");

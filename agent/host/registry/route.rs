@@ -119,7 +119,8 @@ impl Routes {
 
     fn endpoint(&self, base: Url, repository: String, name: &Name) -> Endpoint {
         let host = authority(&base);
-        let config = self.registries.config(&host);
+        let names = spellings(&host);
+        let config = names.iter().find_map(|name| self.registries.config(name));
         let login = config.and_then(|config| config.login.clone());
         let ns = (serving(name.registry()) != host).then(|| name.registry().to_owned());
         Endpoint {
@@ -134,9 +135,10 @@ impl Routes {
 
     /// TLS of any host: also of those that a registry redirects to or lets tokens be had from.
     pub(super) fn tls(&self, host: &str) -> Tls {
-        let config = self.registries.config(host);
+        let names = spellings(host);
+        let config = names.iter().find_map(|name| self.registries.config(name));
         let mut tls = config.map(|config| config.tls.clone()).unwrap_or_default();
-        tls.insecure |= self.insecure_tls.contains(host);
+        tls.insecure |= names.iter().any(|name| self.insecure_tls.contains(name));
         tls
     }
 }
@@ -148,6 +150,11 @@ pub(super) fn authority(url: &Url) -> String {
         (Some(host), None) => host.to_owned(),
         (None, _) => String::new(),
     }
+}
+
+/// How a person may write a host of an address: the port that an address leaves out may stand there.
+fn spellings(host: &str) -> [String; 2] {
+    [host.to_owned(), format!("{host}:443")]
 }
 
 /// The host that serves a registry: docker.io is served by another.
