@@ -92,6 +92,8 @@ pub fn desired(config: &Config, snapshot: &Snapshot, leased: &Leased) -> Desired
             &mut desired,
         );
     }
+    let ties = Family::ALL.map(|family| default_route::tie(snapshot, &desired.nics, family));
+    desired.problems.extend(ties.into_iter().flatten());
     desired
 }
 

@@ -28,7 +28,6 @@ const NODES: [Identity<'static>; 2] = [
 ];
 
 #[test]
-#[ignore = "not proved yet: a client behind the router gets no answer of eth0"]
 fn two_clones_are_themselves_and_say_so_without_a_login() {
     let golden = golden();
     in_lab("nodes", |dir| {

@@ -136,6 +136,31 @@ fn nics_that_share_a_network_are_told_apart_by_address() {
 }
 
 #[test]
+fn equal_default_routes_of_two_nics_are_told() {
+    let problems = |config: &Config, link, metric| {
+        let mut found = node();
+        let to_eth1 = main_route(link, "0.0.0.0/0", Some("10.1.0.1"), metric);
+        found.routes.push(to_eth1);
+        desired(config, &found, &Leased::new()).problems
+    };
+    let told = problems(&config(), 3, 100);
+    assert!(told[0].contains("100, by eth0 and eth1"), "{told:?}");
+    // Worse, better, or of one NIC: the kernel has no choice.
+    for (link, metric) in [(3, 101), (3, 99), (2, 100)] {
+        assert_eq!(
+            problems(&config(), link, metric),
+            [""; 0],
+            "{link} {metric}"
+        );
+    }
+    let both = Config {
+        interfaces: vec!["eth1".to_owned(), "eth0".to_owned()],
+        ..config()
+    };
+    assert_eq!(problems(&both, 3, 100), [""; 0], "each has its own table");
+}
+
+#[test]
 fn announced_networks_have_rules_but_never_take_another_nics_traffic() {
     let vips = |list: &[&str]| Config {
         vips: list.iter().map(|v| v.parse().unwrap()).collect(),

@@ -206,10 +206,11 @@ impl Told {
     }
 }
 
-/// What a client behind the router is greeted with at an address: sshd's first words, or nothing.
+/// What a client behind the router is greeted with at an address: sshd's first words, or nothing. sshd starts itself anew for
+/// every client, which takes emulation a second or two on a machine that is not busy.
 pub(crate) fn greeting(address: &str) -> Result<String> {
     shell(&format!(
-        "ip netns exec cli timeout 10 bash -c 'exec 3<>/dev/tcp/{address}/22 && head -n 1 <&3' 2>/dev/null || true"
+        "ip netns exec cli timeout 30 bash -c 'exec 3<>/dev/tcp/{address}/22 && head -n 1 <&3' 2>/dev/null || true"
     ))
 }
 

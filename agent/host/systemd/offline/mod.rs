@@ -4,7 +4,12 @@
 mod change;
 mod find;
 mod install;
+mod links;
 mod state;
+
+use std::rc::Rc;
+
+use links::Links;
 
 use super::{Enablement, UnitState, Units, name};
 use crate::error::{Error, Result};
@@ -15,6 +20,8 @@ use crate::host::Root;
 pub struct Offline {
     root: Root,
     search: Vec<String>,
+    /// The symlinks as they were, where nothing changes meanwhile.
+    still: Option<Rc<Links>>,
 }
 
 impl Offline {
@@ -23,9 +30,24 @@ impl Offline {
         let mut offline = Self {
             root,
             search: Vec::new(),
+            still: None,
         };
         offline.search = offline.search_path()?;
         Ok(offline)
+    }
+
+    /// Units of a tree in which nothing changes as long as this is asked: its symlinks are read once, not for every unit.
+    pub fn still(root: Root) -> Result<Self> {
+        let mut offline = Self::new(root)?;
+        offline.still = Some(Rc::new(offline.read_links()?));
+        Ok(offline)
+    }
+
+    fn links(&self) -> Result<Rc<Links>> {
+        match &self.still {
+            Some(links) => Ok(Rc::clone(links)),
+            None => self.read_links().map(Rc::new),
+        }
     }
 
     fn no_manager<T>(doing: &str, unit: &str) -> Result<T> {
@@ -43,7 +65,7 @@ impl Units for Offline {
     fn state(&self, unit: &str) -> Result<UnitState> {
         let found = self.find(unit)?;
         let enablement = match &found {
-            Some(found) => self.enablement(unit, found)?.to_owned(),
+            Some(found) => Self::enablement(unit, found, &*self.links()?).to_owned(),
             None => String::new(),
         };
         Ok(UnitState {

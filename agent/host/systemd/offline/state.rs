@@ -1,14 +1,17 @@
 //! What `systemctl is-enabled` says of a unit, from the symlinks of a tree alone.
 //! It is separate because verify needs it where nothing may be changed.
 
+use std::collections::BTreeSet;
+
 use super::Offline;
 use super::find::{CONFIG, Found};
+use super::links::{Dir, Links};
 use crate::error::Result;
 use crate::host::systemd::name::{Form, Name, base, template_of, valid};
 
 /// What was found of one unit in the search path so far.
 #[derive(Default)]
-struct Links {
+struct Met {
     runtime: bool,
     vendor: bool,
     same_name_config: bool,
@@ -17,134 +20,113 @@ struct Links {
 
 impl Offline {
     /// The word for a unit that was asked for by `asked`.
-    pub(super) fn enablement(&self, asked: &str, unit: &Found) -> Result<&'static str> {
+    pub(super) fn enablement(asked: &str, unit: &Found, all: &Links) -> &'static str {
         let at = |dir: &str| unit.path.starts_with(dir);
         if unit.masked {
-            return Ok(if at("/run/") {
+            return if at("/run/") {
                 "masked-runtime"
             } else {
                 "masked"
-            });
+            };
         }
         let instance = Name::of(&unit.name).is_some_and(|name| name.form() == Form::Instance);
         if asked != base(&unit.path) && !instance {
-            return Ok("alias");
+            return "alias";
         }
         if at("/run/systemd/generator") {
-            return Ok("generated");
+            return "generated";
         }
         if at("/run/systemd/transient/") {
-            return Ok("transient");
+            return "transient";
         }
         // First links that enabling this unit would make; any other link only says that it may be in use.
-        if let Some(word) = self.linked(unit, true)? {
-            return Ok(word);
+        if let Some(word) = linked(unit, true, all) {
+            return word;
         }
-        if self.linked(unit, false)?.is_some() {
-            return Ok("indirect");
+        if linked(unit, false, all).is_some() {
+            return "indirect";
         }
-        Ok(
-            match (unit.install.has_rules(), unit.install.also.is_empty()) {
-                (true, _) => "disabled",
-                (false, false) => "indirect",
-                (false, true) => "static",
-            },
-        )
-    }
-
-    fn linked(&self, unit: &Found, known_names: bool) -> Result<Option<&'static str>> {
-        let mut links = Links::default();
-        // A link of the unit's own name below the unit file itself is hidden by it.
-        let mut below = false;
-        for dir in &self.search {
-            let (found, same_name) = self.links_in(dir, unit, known_names, below)?;
-            let runtime = dir.starts_with("/run/");
-            if found && dir == CONFIG {
-                return Ok(Some("enabled"));
-            }
-            links.runtime |= found && runtime;
-            links.vendor |= found && !runtime;
-            links.same_name_config |= same_name && dir == CONFIG;
-            links.same_name_runtime |= same_name && runtime;
-            below |= unit.path.starts_with(&format!("{dir}/"));
+        match (unit.install.has_rules(), unit.install.also.is_empty()) {
+            (true, _) => "disabled",
+            (false, false) => "indirect",
+            (false, true) => "static",
         }
-        let instance = Name::of(&unit.name).is_some_and(|name| name.form() == Form::Instance);
-        Ok(match links {
-            Links { runtime: true, .. } => Some("enabled-runtime"),
-            Links { vendor: true, .. } if instance => Some("static"),
-            Links {
-                same_name_config: true,
-                ..
-            } => Some("linked"),
-            Links {
-                same_name_runtime: true,
-                ..
-            } => Some("linked-runtime"),
-            Links { .. } => None,
-        })
-    }
-
-    /// Whether a directory of the search path holds a link to the unit, and whether one of its own name.
-    fn links_in(
-        &self,
-        dir: &str,
-        unit: &Found,
-        known_names: bool,
-        below: bool,
-    ) -> Result<(bool, bool)> {
-        let accepted = |link: &str| !known_names || known(unit, link);
-        for name in self.root.list(dir)? {
-            let wants = [".wants", ".requires", ".upholds"]
-                .iter()
-                .any(|end| name.ends_with(end));
-            if !wants {
-                continue;
-            }
-            let inner = format!("{dir}/{name}");
-            for link in self.root.list(&inner)? {
-                let ours = link == unit.name || template_of(&link).is_some_and(|t| t == unit.name);
-                if ours
-                    && accepted(&link)
-                    && self.root.read_link(&format!("{inner}/{link}"))?.is_some()
-                {
-                    return Ok((true, false));
-                }
-            }
-        }
-        let mut same_name = false;
-        for link in self.root.list(dir)? {
-            let Some(target) = self.root.read_link(&format!("{dir}/{link}"))? else {
-                continue;
-            };
-            let by_name = !below && link == unit.name;
-            let by_target = base(&target) == unit.name;
-            if by_name && by_target {
-                same_name = true;
-            } else if (by_name || by_target) && accepted(&link) {
-                return Ok((true, same_name));
-            }
-        }
-        Ok((false, same_name))
     }
 
     /// Names of all unit files whose state is `enabled`.
     pub(super) fn enabled_names(&self) -> Result<Vec<String>> {
-        let mut names = std::collections::BTreeSet::new();
-        for dir in &self.search {
-            names.extend(self.root.list(dir)?.into_iter().filter(|name| valid(name)));
-        }
+        let all = self.links()?;
+        let listed = all.0.iter().flat_map(|(_, dir)| &dir.names);
+        let names: BTreeSet<&String> = listed.filter(|name| valid(name)).collect();
+        let candidates = all.candidates();
         let mut enabled = Vec::new();
         for name in names {
+            if !candidates.contains(name) {
+                continue;
+            }
             // A broken unit file elsewhere is no reason to know nothing of the others.
-            let Ok(Some(unit)) = self.find(&name) else {
+            let Ok(Some(unit)) = self.find(name) else {
                 continue;
             };
-            if self.enablement(&name, &unit)? == "enabled" {
-                enabled.push(name);
+            if Self::enablement(name, &unit, &all) == "enabled" {
+                enabled.push(name.clone());
             }
         }
         Ok(enabled)
     }
+}
+
+fn linked(unit: &Found, known_names: bool, all: &Links) -> Option<&'static str> {
+    let mut links = Met::default();
+    // A link of the unit's own name below the unit file itself is hidden by it.
+    let mut below = false;
+    for (dir, in_it) in &all.0 {
+        let (found, same_name) = links_in(in_it, unit, known_names, below);
+        let runtime = dir.starts_with("/run/");
+        if found && dir == CONFIG {
+            return Some("enabled");
+        }
+        links.runtime |= found && runtime;
+        links.vendor |= found && !runtime;
+        links.same_name_config |= same_name && dir == CONFIG;
+        links.same_name_runtime |= same_name && runtime;
+        below |= unit.path.starts_with(&format!("{dir}/"));
+    }
+    let instance = Name::of(&unit.name).is_some_and(|name| name.form() == Form::Instance);
+    match links {
+        Met { runtime: true, .. } => Some("enabled-runtime"),
+        Met { vendor: true, .. } if instance => Some("static"),
+        Met {
+            same_name_config: true,
+            ..
+        } => Some("linked"),
+        Met {
+            same_name_runtime: true,
+            ..
+        } => Some("linked-runtime"),
+        Met { .. } => None,
+    }
+}
+
+/// Whether a directory of the search path holds a link to the unit, and whether one of its own name.
+fn links_in(dir: &Dir, unit: &Found, known_names: bool, below: bool) -> (bool, bool) {
+    let accepted = |link: &str| !known_names || known(unit, link);
+    let ours =
+        |link: &String| *link == unit.name || template_of(link).is_some_and(|t| t == unit.name);
+    if dir.wants.iter().any(|link| ours(link) && accepted(link)) {
+        return (true, false);
+    }
+    let mut same_name = false;
+    for (link, target) in &dir.own {
+        let by_name = !below && *link == unit.name;
+        let by_target = base(target) == unit.name;
+        if by_name && by_target {
+            same_name = true;
+        } else if (by_name || by_target) && accepted(link) {
+            return (true, same_name);
+        }
+    }
+    (false, same_name)
 }
 
 /// Whether enabling the unit would make a link of this name.
