@@ -18,7 +18,7 @@ PACKAGES := gcc libc6-dev binutils file ca-certificates \
   packer docker-registry openssl skopeo runc \
   protobuf-compiler nasm autoconf automake libtool
 
-.PHONY: build deps static check test test-vm test-packer crash demo bench-images bench-route fuzz install deb rpm clean
+.PHONY: build deps static check test test-vm test-packer crash demo bench-boot bench-images bench-route fuzz install deb rpm clean
 
 build:
 	cargo build --locked
@@ -74,6 +74,11 @@ crash: deps
 
 demo: static
 	@$(RELEASE)/examples/demo $(BINARY)
+
+# A worker from power-on to RKE2 in QEMU, provisioned at boot and from the golden image, by turns (docs/bench-boot.md).
+ROUNDS := 3
+bench-boot: deps static
+	@NODEAGENT_ROUNDS=$(ROUNDS) cargo test --locked --test tests -- --ignored --nocapture vm::bench
 
 # Fills stores with the same images in every way there is, ours with either inflater; BENCH="--runs 5 --generation 2 …".
 bench-images: deps
