@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{Io, output};
 use crate::error::{Context as _, Error, Exit, Result};
 use crate::host::root::Attr;
-use crate::host::{Host, glob};
+use crate::host::{Host, Root, glob};
 use crate::manifest::canonical::rfc3339;
 use crate::record::stamp;
 use crate::verify::Verdict;
@@ -79,7 +79,7 @@ pub fn run(args: &FirstbootArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result
         error,
         next: match exit {
             Exit::Ok => None,
-            _ => Some(next(hint.unwrap_or(REPAIR), &host)?),
+            _ => Some(next(hint.unwrap_or(REPAIR), required(&host.root).ok())),
         },
         notes: found.map(|found| found.notes.clone()).unwrap_or_default(),
         verdict,
@@ -105,17 +105,24 @@ pub fn run(args: &FirstbootArgs, root: Option<&Path>, io: &mut Io<'_>) -> Result
 }
 
 /// The next step, after what the verdict means on this node: a site may have chosen only to be told.
-fn next(step: &str, host: &Host) -> Result<String> {
-    let mut required = false;
-    for path in glob::expand(&host.root, &[DROP_INS.to_owned()])?.paths {
-        let text = host.root.read_text(&path)?.unwrap_or_default();
-        required |= text.lines().any(|line| line == REQUIRED);
+fn next(step: &str, required: Option<bool>) -> String {
+    match required {
+        Some(true) => format!("RKE2 stays stopped on this node; {step}"),
+        Some(false) => format!("nothing of this image keeps RKE2 from starting; {step}"),
+        // What cannot be read here must not hide the verdict.
+        None => step.to_owned(),
     }
-    let means = match required {
-        true => "RKE2 stays stopped on this node",
-        false => "nothing of this image keeps RKE2 from starting",
-    };
-    Ok(format!("{means}; {step}"))
+}
+
+/// Whether the image binds RKE2's start to the proof.
+fn required(root: &Root) -> Result<bool> {
+    for path in glob::expand(root, &[DROP_INS.to_owned()])?.paths {
+        let text = root.read_text(&path)?.unwrap_or_default();
+        if text.lines().any(|line| line == REQUIRED) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn leave(proof: &Proof<'_>, host: &Host) -> Result<()> {

@@ -229,8 +229,9 @@ build {
     destination = "${local.image_name}.manifest.json"
   }
 
-  # The exported file is what nodes boot from: it is judged, not the machine that it comes from.
+  # The exported file is what nodes boot from: it is judged, not the machine that it comes from. Its manifest takes the place
+  # of the downloaded one, which the closing unit has completed since.
   post-processor "shell-local" {
-    inline = ["'${path.root}/../verify-image' '${var.output_directory}/${local.image_name}.qcow2' '${var.nodeagent}'"]
+    inline = ["'${path.root}/../verify-image' '${var.output_directory}/${local.image_name}.qcow2' '${var.nodeagent}' '${local.image_name}.manifest.json'"]
   }
 }

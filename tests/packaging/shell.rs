@@ -89,15 +89,19 @@ fn an_exported_image_is_judged_by_the_exit_code_of_verify() {
         );
         program(dir.path(), "guestunmount", "rm $1/etc");
         let agent = format!(
-            "[ \"$1 $3 $4 $5\" = '--root verify --place image' ] || exit 9; test -e $2/etc || exit 8; exit {verify}"
+            "test -e $2/etc || exit 8\ncase \"$1 $3 $4 $5\" in\n'--root verify --place image') exit {verify} ;;\n'--root manifest --json ') echo sealed ;;\n*) exit 9 ;;\nesac"
         );
         program(dir.path(), "agent", &agent);
+        let brought = dir.path().join("node.manifest.json");
+        std::fs::write(&brought, "pending\n").unwrap();
         let mut script = Command::new(source("packaging/verify-image"));
-        script.arg("image.qcow2").arg("agent");
+        script.arg("image.qcow2").arg("agent").arg(&brought);
         script.env("TMPDIR", dir.path());
         let done = with_path(&mut script, dir.path());
         assert_eq!(done.code, want, "{}", done.stderr);
         let left = std::fs::read_dir(dir.path()).unwrap().count();
-        assert_eq!(left, 3, "the mount point is left behind");
+        assert_eq!(left, 4, "the mount point is left behind");
+        let manifest = if want == 0 { "sealed\n" } else { "pending\n" };
+        assert_eq!(std::fs::read_to_string(&brought).unwrap(), manifest);
     }
 }

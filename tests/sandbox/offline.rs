@@ -1,6 +1,7 @@
 //! Units of an unbooted tree, judged by the real systemctl: the same operations must leave the same symlinks.
 //! Separate because the judge is a program of this machine, and the trees are made of unit files alone.
 
+mod still;
 mod units;
 
 use nodeagent::host::systemd::Offline;

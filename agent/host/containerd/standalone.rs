@@ -191,8 +191,11 @@ impl<'h> Standalone<'h> {
         is_ours(&facts, root)
     }
 
-    /// Adds what the daemon said last.
-    fn failed(&self, error: Error) -> Error {
+    /// Adds what the daemon said last; it is ended first, so that nothing of it is still on its way.
+    fn failed(&mut self, error: Error) -> Error {
+        if let Err(error) = self.end() {
+            tracing::warn!("{}", error.one_line());
+        }
         let said = match &self.child {
             Some(child) => child.said(),
             None => self
@@ -275,9 +278,14 @@ fn is_ours(facts: &Facts, root: &str) -> Result<()> {
     Ok(())
 }
 
-/// The last lines of a log, on one line of bounded length.
+/// The last lines of a log, on one line of bounded length. What it tells of its usual work is left out for what is wrong.
 fn last_lines(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    let usual = |line: &&str| line.contains(" level=info ") || line.contains(" level=debug ");
+    let all = || log.lines().filter(|line| !line.trim().is_empty());
+    let mut lines: Vec<&str> = all().filter(|line| !usual(line)).collect();
+    if lines.is_empty() {
+        lines = all().collect();
+    }
     let from = lines.len().saturating_sub(5);
     let last = lines.get(from..).unwrap_or_default().join(" | ");
     match last.char_indices().rev().nth(1500) {

@@ -119,15 +119,23 @@ impl Routes {
 
     fn endpoint(&self, base: Url, repository: String, name: &Name) -> Endpoint {
         let host = authority(&base);
-        let names = spellings(&host);
+        // A login for the port of TLS is none for the plain one.
+        let names = match base.scheme() {
+            "https" => spellings(&host),
+            _ => vec![host.clone()],
+        };
         let config = names.iter().find_map(|name| self.registries.config(name));
         let login = config.and_then(|config| config.login.clone());
-        let ns = (serving(name.registry()) != host).then(|| name.registry().to_owned());
+        let mut logins = names.iter().map(|name| self.logins.of(name));
+        let own = names.iter().any(|host| host == serving(name.registry()));
+        let ns = (!own).then(|| name.registry().to_owned());
         Endpoint {
             repository,
             ns,
             tls: self.tls(&host),
-            login: login.unwrap_or_else(|| self.logins.of(&host)),
+            login: login
+                .or_else(|| logins.find(|login| *login != Login::Anonymous))
+                .unwrap_or_default(),
             base,
             host,
         }
@@ -152,9 +160,9 @@ pub(super) fn authority(url: &Url) -> String {
     }
 }
 
-/// How a person may write a host of an address: the port that an address leaves out may stand there.
-fn spellings(host: &str) -> [String; 2] {
-    [host.to_owned(), format!("{host}:443")]
+/// How a person may write the host of an https address: the port that an address leaves out may stand there.
+fn spellings(host: &str) -> Vec<String> {
+    vec![host.to_owned(), format!("{host}:443")]
 }
 
 /// The host that serves a registry: docker.io is served by another.

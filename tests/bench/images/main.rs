@@ -129,7 +129,12 @@ fn compare(
         })
         .collect();
     for number in 0..options.runs {
-        for row in &mut rows {
+        // There and back: who comes late in a run meets what the ones before left in memory and on the disk.
+        let mut order: Vec<&mut Row> = rows.iter_mut().collect();
+        if number % 2 == 1 {
+            order.reverse();
+        }
+        for row in order {
             let name = row.contender.name();
             eprint!(
                 "\r\x1b[Kcontainerd {}, {}: run {}, {name} ",

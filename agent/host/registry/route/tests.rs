@@ -214,3 +214,31 @@ fn endpoints_that_are_none_are_refused_without_their_password() {
         assert!(!error.one_line().contains("secret"), "{}", error.one_line());
     }
 }
+
+#[test]
+fn the_port_of_https_may_be_written_out_and_is_none_of_http() {
+    let file = "configs: {'r.io:443': {auth: {username: u, password: p}}}";
+    let login = Login::Basic("u".to_owned(), "p".to_owned());
+    for image in ["r.io/a/b", "r.io:443/a/b"] {
+        assert_eq!(
+            lines(&routes(file), image),
+            [format!("{R} {login:?}")],
+            "{image}"
+        );
+    }
+    let docker = Routes {
+        logins: Logins::parse(br#"{"auths": {"r.io:443": {"username": "u", "password": "p"}}}"#)
+            .unwrap(),
+        insecure_tls: ["r.io:443".to_owned()].into(),
+        ..Routes::default()
+    };
+    assert_eq!(
+        lines(&docker, "r.io/a/b"),
+        [format!("{R} {login:?} insecure")]
+    );
+    let plain = Routes {
+        plain_http: ["r.io".to_owned()].into(),
+        ..routes(file)
+    };
+    assert_eq!(lines(&plain, "r.io/a/b"), [R.replace("https", "http")]);
+}
