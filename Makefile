@@ -57,10 +57,10 @@ check: deps
 test: deps check static
 	cargo test --locked -- --skip vm::
 	cargo test --locked --features isal --lib -- store::inflate store::layer
-	cargo test --locked --test tests -- --test-threads 1 vm::image
+	cargo test --locked --test tests -- --test-threads 1 vm::
 
-# An image baked in a VM, with the static binary, and then clones of it, which `make test` leaves out for their time. One
-# test at a time: emulation takes every processor there is.
+# An image baked in a VM, with the static binary, and then clones of it. One test at a time: emulation takes every processor
+# there is.
 test-vm: deps static
 	cargo test --locked --test tests -- --test-threads 1 vm::
 

@@ -14,7 +14,7 @@ use crate::host::root::Attr;
 use crate::host::{Host, Root, glob};
 use crate::manifest::canonical::rfc3339;
 use crate::record::stamp;
-use crate::verify::Verdict;
+use crate::verify::{Status, Verdict};
 
 /// Where the result of the last proof lies; gone with the boot.
 pub const RESULT: &str = "/run/nodeagent/firstboot.json";
@@ -136,14 +136,20 @@ fn show(proof: &Proof<'_>) -> String {
     let mut lines = Vec::new();
     if let Some(verdict) = proof.verdict {
         for finding in &verdict.findings {
+            let word = match finding.status {
+                // Nothing is wrong with what this machine has none of.
+                Status::Conforms | Status::NotApplicable => continue,
+                Status::Excepted => "excepted ",
+                Status::Drift | Status::RebootNeeded | Status::CouldNotCheck => "failed  ",
+            };
             for d in &finding.differences {
                 lines.push(format!(
-                    "failed  {}: {}: {} instead of {}",
+                    "{word}{}: {}: {} instead of {}",
                     finding.id, d.what, d.have, d.want
                 ));
             }
             for r in &finding.remarks {
-                lines.push(format!("failed  {}: {}: {}", finding.id, r.what, r.why));
+                lines.push(format!("{word}{}: {}: {}", finding.id, r.what, r.why));
             }
         }
     }

@@ -42,6 +42,11 @@ fn a_clone_with_an_identity_of_its_own_starts_rke2() {
     assert!(node.rke2_runs(), "{}", node.result());
     assert_eq!(node.gate(), "active");
     let result = node.result();
+    let said = node.said();
+    assert!(said.contains("identity proved"), "{said}");
+    // This machine has no entries of a boot loader, which is no failure.
+    assert!(result.contains("identity:boot-entries"), "{result}");
+    assert!(!said.contains("failed"), "{said}");
     let guard = node
         .machine
         .unit("nodeagent-hostkeys.service", "ConditionResult");

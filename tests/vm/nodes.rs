@@ -65,6 +65,8 @@ fn proved(who: &Identity<'_>, told: &Told) {
         "{name}: {}",
         told.text("gate")
     );
+    let journal = told.text("journal");
+    assert!(!journal.contains("failed "), "{name}: {journal}");
     assert!(
         told.text("rke2").contains("ActiveState=active"),
         "{name}: {}",

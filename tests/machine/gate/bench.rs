@@ -166,7 +166,7 @@ impl Node {
     }
 
     /// What the gate said in the journal.
-    fn said(&self) -> String {
+    pub(super) fn said(&self) -> String {
         self.machine
             .ok(&["journalctl", "-b", "-o", "cat", "-u", GATE])
             .unwrap()

@@ -9,7 +9,7 @@ part() {
   "$@" 2>&1
   echo "=== exit $?"
 }
-moments() { systemctl show "$1" --property ActiveState --property InactiveExitTimestampMonotonic --property ActiveEnterTimestampMonotonic; }
+moments() { systemctl show "$1" --property ActiveState --property InactiveExitTimestampMonotonic --property ActiveEnterTimestampMonotonic --property CPUUsageNSec; }
 keys() { for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -l -f "$key"; done; }
 # The most that a program ever held, in KiB: the fifth field of getrusage(RUSAGE_CHILDREN), which perl has no name for.
 memory() { perl -e 'system(@ARGV) == 0 or exit 1; $b = "\0" x 144; syscall(98, -1, $b); open(O, ">&=3"); print O ((unpack("q*", $b))[4], "\n")' "$@" 3>&1 > /dev/null; }
