@@ -60,17 +60,20 @@ fn event_to_table_and_cost() {
     in_lab(|lab| {
         let watcher = Watcher::start(lab, &[]);
         watcher.told();
+        // The end of IPv6's search for duplicate addresses is an event too, and would begin the quiet time anew.
+        std::thread::sleep(Duration::from_secs(3));
         let pid = watcher.child.id();
         let begun = cpu(pid);
         let mut waits: Vec<Duration> = (0..ROUNDS).map(|_| one_event(lab)).collect();
         let ours = (cpu(pid) - begun) / f64::from(2 * ROUNDS) * 1000.0;
         waits.sort();
         let after = |wait: &Duration| wait.saturating_sub(DEBOUNCE);
-        let (median, worst) = (&waits[waits.len() / 2], waits.last().unwrap());
+        let (median, nearly) = (&waits[waits.len() / 2], &waits[waits.len() * 19 / 20]);
         println!(
-            "event to table, after the 100 ms of quiet: median {:.1?}, worst {:.1?}",
+            "event to table, after the 100 ms of quiet: median {:.1?}, 95 of 100 within {:.1?}, worst {:.1?}",
             after(median),
-            after(worst)
+            after(nearly),
+            after(waits.last().unwrap())
         );
         let begun = (cpu(pid), Instant::now());
         burst(lab);
