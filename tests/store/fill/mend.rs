@@ -83,6 +83,15 @@ fn blobs_that_are_gone_or_cut_are_fetched_again_and_nothing_else() {
         std::fs::remove_file(bench.fake.blob(&config(images))).unwrap();
     };
     assert_eq!(mended(document, |flaw| matches!(flaw, Flaw::NoFile(_))), 1);
+    // What comes back is recorded still, and lacks what keeps it and its snapshots from being collected.
+    let both = |bench: &mut Bench, images: &[Image]| {
+        std::fs::remove_file(bench.fake.blob(&config(images))).unwrap();
+        bench
+            .fake
+            .change(&config(images), |content| content.labels.clear());
+    };
+    let is = |flaw: &Flaw| matches!(flaw, Flaw::NoFile(_) | Flaw::BlobLabel(..));
+    assert_eq!(mended(both, is), 1);
 }
 
 #[test]
@@ -221,6 +230,39 @@ fn a_deep_fill_finds_and_mends_what_a_power_cut_emptied() {
     let again = bench.try_fill(&feed, &wanted, &deep).unwrap();
     well(&again);
     assert_eq!((again.written, again.fetched), (0, 0));
+}
+
+/// Breaks a store in a way that a deep fill must mend, and gives what that asked for.
+fn mended_deep(break_it: impl Fn(&Bench, &[Image])) -> usize {
+    let (mut bench, images, wanted) = filled();
+    let before = bench.contents();
+    break_it(&bench, &images);
+    let mut deep = options();
+    deep.deep = true;
+    let feed = Feed::of(&images);
+    well(&bench.try_fill(&feed, &wanted, &deep).unwrap());
+    bench.whole(&wanted);
+    assert!(bench.contents() == before);
+    feed.asked.load(Ordering::SeqCst)
+}
+
+#[test]
+fn a_deep_fill_mends_trees_that_are_gone_and_blobs_that_grew() {
+    let tree = |bench: &Bench, _: &[Image]| {
+        let mut dirs = bench.fake.directories().into_values();
+        let dir = dirs.find(|dir| dir.join("bin/hello").exists()).unwrap();
+        std::fs::remove_dir_all(dir).unwrap();
+    };
+    assert_eq!(mended_deep(tree), 0, "its blob is there");
+    let grown = |bench: &Bench, images: &[Image]| {
+        let path = bench.fake.blob(&layer(images));
+        let bytes = [std::fs::read(&path).unwrap(), b"more".to_vec()].concat();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        // A tree too, so that the layer is looked at by its files as well.
+        tree(bench, images);
+    };
+    assert_eq!(mended_deep(grown), 1);
 }
 
 #[test]

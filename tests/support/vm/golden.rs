@@ -91,7 +91,7 @@ impl<'a> Supply<'a> {
         let sums = self.release.path().join("sha256sum-amd64.txt");
         let read = |path: &Path| fs::read(path).map_err(|e| doing("reading", path, &e));
         Ok(cache::key(&[
-            "golden 5",
+            "golden 6",
             &guest.key(),
             &self.packages.display().to_string(),
             builder::SUPPLY,

@@ -3,6 +3,7 @@
 
 use super::{guest::Guest, qmp, tools};
 use crate::support::machine::{Result, doing, run};
+use serde_json::{Value, json};
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -152,6 +153,16 @@ impl Vm {
         }
     }
 
+    /// Waits until it runs: one that goes on from a saved state loads it first.
+    pub(crate) fn wait_running(&mut self) -> Result<()> {
+        let socket = self.file("qmp");
+        self.wait("running", |_| {
+            let answer = qmp::ask(&socket, "query-status", &json!({})).ok()?;
+            let running = answer.get("running").and_then(Value::as_bool);
+            running.filter(|running| *running).map(|_| ())
+        })
+    }
+
     /// Presses the power button.
     pub(crate) fn press_power(&self) -> Result<()> {
         qmp::tell(&self.file("qmp"), "system_powerdown")
@@ -165,11 +176,32 @@ impl Vm {
             .map_err(|e| format!("killing {}: {e}", self.name))
     }
 
-    /// Does something to the disk while the VM stands still: what it finds is what a cut of the power would leave.
-    pub(crate) fn standing_still<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        qmp::tell(&self.file("qmp"), "stop")?;
+    /// Does something while the VM stands still, with its memory in `state`: a VM of the same hardware on a copy of its disk
+    /// goes on from there when it is started with `-incoming file:STATE`.
+    pub(crate) fn standing_still<T>(
+        &self,
+        state: &Path,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let socket = self.file("qmp");
+        let uri = format!("file:{}", state.display());
+        qmp::ask(&socket, "migrate", &json!({ "uri": uri }))?;
+        let start = Instant::now();
+        loop {
+            let answer = qmp::ask(&socket, "query-migrate", &json!({}))?;
+            match answer.get("status").and_then(Value::as_str) {
+                Some("completed") => break,
+                Some("failed" | "cancelled") => {
+                    return Err(self.told(&format!("saving its memory: {answer}")));
+                }
+                _ if start.elapsed() > LIMIT => {
+                    return Err(self.told(&format!("its memory is not saved: {answer}")));
+                }
+                _ => sleep(Duration::from_millis(100)),
+            }
+        }
         let result = work();
-        qmp::tell(&self.file("qmp"), "cont")?;
+        qmp::tell(&socket, "cont")?;
         result
     }
 
