@@ -87,24 +87,17 @@ impl Registrar<'_> {
             return Ok(());
         }
         let shares = self.office.facts.shares_content;
-        let mut recorded = self.recorded(&blob.digest);
+        let recorded = self.recorded(&blob.digest);
         if recorded.is_some_and(|content| content.size != blob.size || !shares) {
             self.office
                 .containerd
                 .forget_content(&blob.digest)
                 .map_err(failed)?;
-            recorded = None;
         }
         let labels = want.map_or_else(Labels::new, desired::Blob::all_labels);
         match shares {
-            true => self.move_in(blob, &labels)?,
-            false => self.send(blob, &labels)?,
-        }
-        match (recorded, want) {
-            (Some(have), Some(want)) if !want.lacks(&have.labels).is_empty() => {
-                self.label(&blob.digest, want)
-            }
-            _ => Ok(()),
+            true => self.move_in(blob, &labels),
+            false => self.send(blob, &labels),
         }
     }
 

@@ -155,7 +155,8 @@ pub trait Containerd {
     /// Ids of the leases.
     fn leases(&self) -> Result<Vec<String>>;
 
-    /// Records a blob that lies whole in the content store's `blobs/sha256`; no bytes are sent.
+    /// Records a blob that lies whole in the content store's `blobs/sha256`; no bytes are sent. One that is recorded already
+    /// gets the labels that it lacks.
     fn adopt(&self, blob: &Descriptor, labels: &Labels) -> Result<()>;
     /// Sends a blob's bytes; the slow way, for stores that share no content.
     fn send(&self, blob: &Descriptor, labels: &Labels, from: &mut dyn Read) -> Result<()>;
