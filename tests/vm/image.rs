@@ -32,6 +32,8 @@ fn json(fact: &str) -> serde_json::Value {
 #[test]
 fn a_vm_is_baked_once_and_has_what_a_container_cannot_have() {
     let golden = golden();
+    // The package brought the program, and the image keeps it as one.
+    assert!(golden.fact("package").contains("/usr/bin/nodeagent\n"));
     assert!(json("bake")["changes"].as_u64().unwrap() > 0);
     assert_eq!(
         json("bake_again")["changes"],

@@ -2,12 +2,10 @@
 # Separate from the code because it runs in the guest, as root, over SSH.
 set -eu
 bake() {
-  program=/usr/bin/nodeagent
-  [ "$1" = bake ] && program=/tmp/nodeagent-upload/nodeagent
-  "$program" bake --profile rke2-debian12 --build-machine --json \
+  nodeagent bake --profile rke2-debian12 --build-machine --json \
     --set build_account=packer --set rke2_artifacts=/var/tmp/rke2-artifacts
 }
-generalize() { SOURCE_DATE_EPOCH=1700000000 /usr/bin/nodeagent generalize --json; }
+generalize() { SOURCE_DATE_EPOCH=1700000000 nodeagent generalize --json; }
 modules() { cat /proc/modules; }
 sysctls() { sysctl --all --ignore 2>/dev/null; }
 machine_id() { cat /etc/machine-id; }

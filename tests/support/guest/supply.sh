@@ -1,10 +1,11 @@
-# Brings into the build machine what a build has at hand: the binary, a package repository, a release of RKE2.
+# Brings into the build machine what a build has at hand: nodeagent's package, a package repository, a release of RKE2.
 # Separate from the code because it runs in the guest, as root, over SSH. The disk with all of it is the third one.
 set -eu
-mkdir -p /media/supply /tmp/nodeagent-upload /srv/apt /var/tmp/rke2-artifacts
+mkdir -p /media/supply /srv/apt /var/tmp/rke2-artifacts
 mount -o ro /dev/vdc /media/supply
-# /run does not let programs run on a machine with an initramfs.
-install -m 0755 /media/supply/nodeagent /tmp/nodeagent-upload/nodeagent
+# As an upload: generalize has to remove it.
+cp /media/supply/nodeagent.deb /var/tmp/nodeagent.deb
+dpkg --install /var/tmp/nodeagent.deb
 cp /media/supply/apt/* /srv/apt/
 cp /media/supply/rke2-artifacts/* /var/tmp/rke2-artifacts/
 umount /media/supply

@@ -124,7 +124,7 @@ impl Builder<'_> {
         })?;
         self.ok("supply", SUPPLY)?;
         for name in ["bake", "bake_again"] {
-            self.ok(name, &format!("{BUILDER}\nbake {name}"))?;
+            self.ok(name, &format!("{BUILDER}\nbake"))?;
         }
         for name in [
             "modules",

@@ -10,7 +10,7 @@ use super::{
 use crate::support::{
     machine::{Result, cache, doing, pool, run},
     namespace::in_namespaces,
-    tarball,
+    packages, tarball,
 };
 use nodeagent::host::root::sha256;
 use std::{
@@ -33,10 +33,12 @@ pub(crate) struct Golden {
     pub(crate) facts: Facts,
 }
 
-/// What is brought to a machine on a disk of its own: the binary, a package repository, a release of RKE2.
-pub(crate) struct Supply<'a> {
-    binary: &'a Path,
+/// What is brought to a machine on a disk of its own: nodeagent's package, a package repository, a release of RKE2.
+pub(crate) struct Supply {
+    package: PathBuf,
     packages: PathBuf,
+    /// The directory in which the package was made.
+    _made: tempfile::TempDir,
     /// A release of RKE2, in a directory that ends with this.
     release: tempfile::TempDir,
 }
@@ -74,13 +76,15 @@ impl Golden {
     }
 }
 
-impl<'a> Supply<'a> {
+impl Supply {
     /// For a guest that lacks packages of the profile.
-    pub(crate) fn new(binary: &'a Path, guest: &Guest) -> Result<Self> {
-        let release = tempfile::tempdir().map_err(|e| format!("making a directory: {e}"))?;
+    pub(crate) fn new(binary: &Path, guest: &Guest) -> Result<Self> {
+        let dir = || tempfile::tempdir().map_err(|e| format!("making a directory: {e}"));
+        let (release, made) = (dir()?, dir()?);
         tarball::running_release(release.path(), tarball::VERSION);
         Ok(Self {
-            binary,
+            package: packages::deb(binary, made.path())?,
+            _made: made,
             packages: guest.pool(&wanted(binary)?)?,
             release,
         })
@@ -91,12 +95,12 @@ impl<'a> Supply<'a> {
         let sums = self.release.path().join("sha256sum-amd64.txt");
         let read = |path: &Path| fs::read(path).map_err(|e| doing("reading", path, &e));
         Ok(cache::key(&[
-            "golden 6",
+            "golden 7",
             &guest.key(),
             &self.packages.display().to_string(),
             builder::SUPPLY,
             builder::BUILDER,
-            &sha256(&read(self.binary)?),
+            &sha256(&read(&self.package)?),
             &sha256(&read(&sums)?),
         ]))
     }
@@ -104,12 +108,12 @@ impl<'a> Supply<'a> {
     /// Writes `supply.iso`, and the `key` by which the builder is entered.
     pub(crate) fn pack(&self, dir: &Path) -> Result<()> {
         let files = dir.join("supply");
-        let script = "mkdir \"$4\"; cp \"$1\" \"$4/nodeagent\"; cp -a \"$2\" \"$4/apt\"; \
+        let script = "mkdir \"$4\"; cp \"$1\" \"$4/nodeagent.deb\"; cp -a \"$2\" \"$4/apt\"; \
                       cp -a \"$3\" \"$4/rke2-artifacts\"; \
                       ssh-keygen -q -t ed25519 -N '' -C packer-key -f \"$5/key\"";
         let mut copy = Command::new("sh");
         copy.args(["-ec", script, "sh"]);
-        copy.arg(self.binary).arg(&self.packages);
+        copy.arg(&self.package).arg(&self.packages);
         copy.args([self.release.path(), &files, dir]);
         run::ok(&mut copy, LIMIT)?;
         guest::iso(&files, "supply", &dir.join("supply.iso"))?;
@@ -186,6 +190,7 @@ fn look_at(disk: &disk::Mounted, facts: &mut Facts) -> Result<()> {
             disk.read("etc/packer-build/image-manifest.json")?,
         ),
         ("traces", run::run(&mut search, LIMIT)?.stdout),
+        ("package", disk.read("var/lib/dpkg/info/nodeagent.list")?),
     ];
     facts.extend(found.map(|(name, text)| (name.to_owned(), text)));
     Ok(())
