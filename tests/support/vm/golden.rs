@@ -95,7 +95,7 @@ impl Supply {
         let sums = self.release.path().join("sha256sum-amd64.txt");
         let read = |path: &Path| fs::read(path).map_err(|e| doing("reading", path, &e));
         Ok(cache::key(&[
-            "golden 7",
+            "golden 8",
             &guest.key(),
             &self.packages.display().to_string(),
             builder::SUPPLY,
