@@ -83,7 +83,8 @@ fn line(out: &mut String, row: &Row, ours: &[&Row]) {
 /// Against the slowest way that people use, and against the fastest of all.
 fn verdict(rows: &[Row]) -> String {
     let ctr = |row: &&Row| matches!(row.contender, Contender::Ctr(..));
-    let first = rows.iter().find(ctr).and_then(Row::wall);
+    let alone = |row: &&Row| matches!(row.contender, Contender::Ctr(_, 1));
+    let first = rows.iter().find(alone).and_then(Row::wall);
     let best = rows
         .iter()
         .filter(ctr)
