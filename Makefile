@@ -57,7 +57,7 @@ check: deps
 test: deps check static
 	cargo test --locked -- --skip vm::
 	cargo test --locked --features isal --lib -- store::inflate store::layer
-	cargo test --locked --test tests -- --test-threads 1 vm::
+	$(MAKE) test-vm
 
 # An image baked in a VM, with the static binary, and then clones of it. One test at a time: emulation takes every processor
 # there is.

@@ -293,3 +293,6 @@ fn last_lines(log: &str) -> String {
         None => last,
     }
 }
+
+#[cfg(test)]
+mod tests;
